@@ -1,0 +1,70 @@
+# Every command does its own set-up, and can be run twice. `make help` lists them.
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+PY := .venv/bin/python
+SERVICES := $(notdir $(wildcard services/*))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up down setup contracts pins clean $(SERVICES:%=deploy-%)
+
+help: ## list what can be made
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+demo: setup ## set up, start, run the three scenarios, stop: the whole saga once
+	@./saga demo
+
+test: setup ## run all tests that this machine can run
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+check: setup ## lint, format, types, and who may import whom
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+	@PYTHONPATH=.:services .venv/bin/lint-imports --no-logo
+
+up: setup ## start the local environment and leave it running
+	@./saga up --detach
+
+down: setup ## stop the local environment
+	@./saga down
+
+deploy-%: setup ## deploy one service to the local environment: make deploy-charge_payment
+	@./saga deploy $*
+
+contracts: setup ## write the schemas and the OpenAPI document from the services' structs
+	@$(PY) -m contracts
+
+setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
+
+.venv/ready: requirements/dev.txt
+	@$(call install,.venv,requirements/dev.txt,the saga and its tools)
+
+.venv-emulator/ready: requirements/emulator.txt
+	@$(call install,.venv-emulator,requirements/emulator.txt,the emulator)
+
+# An environment of exactly the pinned packages; made anew when the pins change.
+define install
+command -v $(PYTHON) >/dev/null || { echo "Python is missing: install python3, 3.11 or newer."; exit 1; }
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed: name one with PYTHON=python3.12, say."; exit 1; }
+echo "Installing $(3) into $(1) ..."
+$(PYTHON) -m venv --clear $(1) || \
+	{ echo "No virtual environment could be made: install your system's python3-venv."; exit 1; }
+$(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(2) || \
+	{ echo "Packages could not be installed: see pip's message above, then run this again."; exit 1; }
+touch $(1)/ready
+endef
+
+pins: ## renew the pinned requirements (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--python-version 3.11 requirements/emulator.in -o requirements/emulator.txt
+	for service in $(SERVICES); do \
+		uv pip compile -q --generate-hashes --no-header --no-annotate --upgrade \
+			--python-version 3.13 --python-platform linux \
+			requirements/service.in -o services/$$service/requirements.txt; \
+	done
+
+clean: down ## remove everything that was made here
+	rm -rf .venv .venv-emulator .saga cdk.out

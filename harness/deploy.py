@@ -1,0 +1,192 @@
+"""Synthesize the CDK app and deploy its stacks to an emulator."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from harness.emulator import REGION, ROOT
+from harness.trouble import Trouble
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+PREFIX = "order-saga"
+PLATFORM = f"{PREFIX}-platform"
+SERVICES = (
+    "create_order",
+    "reserve_inventory",
+    "charge_payment",
+    "notify_shipping",
+    "release_inventory",
+)
+CODE_BUCKET = f"{PREFIX}-local-code"
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+STACK_SECONDS = 120
+
+
+def session() -> boto3.Session:
+    """Answer a session with the credentials that emulators take."""
+    return boto3.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
+    )
+
+
+def stack_name(service: str) -> str:
+    """Answer the name of a service's stack and function."""
+    return f"{PREFIX}-{service.replace('_', '-')}"
+
+
+def synthesize(home: Path) -> Path:
+    """Synthesize the CDK app, unless nothing it reads has changed; answer where the result is."""
+    if shutil.which("node") is None:
+        raise Trouble("The CDK needs Node.js: install node 20 or newer, then run this again.")
+    assembly, mark = home / "cdk.out", home / "cdk.out.sha256"
+    state = _fingerprint(ROOT / part for part in ("infra", "plumbing", "services", "requirements"))
+    if assembly.exists() and mark.exists() and mark.read_text() == state:
+        return assembly
+    shutil.rmtree(assembly, ignore_errors=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "infra"],
+        cwd=ROOT,
+        env=os.environ | {"CDK_OUTDIR": str(assembly)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        log = home / "synthesis.log"
+        log.write_text(run.stderr)
+        raise Trouble(f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})")
+    mark.write_text(state)
+    return assembly
+
+
+def deploy(endpoint: str, assembly: Path, stacks: Iterable[str]) -> Iterator[str]:
+    """Deploy these stacks one after the other; yields the name of each one that stands."""
+    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
+    session().client("ssm", endpoint_url=endpoint).put_parameter(
+        Name=BOOTSTRAP_VERSION, Value="30", Type="String", Overwrite=True
+    )
+    for stack in stacks:
+        template = json.loads((assembly / f"{stack}.template.json").read_text())
+        _run_as_processes(endpoint, assembly, template)
+        _create_or_update(cloudformation, stack, json.dumps(template))
+        yield stack
+
+
+def api_url(endpoint: str) -> str:
+    """Answer the URL of the orders' API on the emulator, as its stack's output names it."""
+    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
+    [stack] = cloudformation.describe_stacks(StackName=stack_name("create_order"))["Stacks"]
+    [url] = [
+        output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "ApiUrl"
+    ]
+    # The output is an address of AWS, which has the API's id as its first label.
+    api_id = url.split("//")[1].split(".")[0]
+    return f"{endpoint}/_aws/execute-api/{api_id}/$default"
+
+
+def _run_as_processes(endpoint: str, assembly: Path, template: dict[str, Any]) -> None:
+    """Let the template's functions run as processes: the only thing that differs without Docker.
+
+    A function of an image becomes a function whose `bootstrap` starts the same runtime client on
+    the same files: what the image's build would get, its asset folder and plumbing, nothing else.
+    """
+    s3 = session().client("s3", endpoint_url=endpoint)
+    for resource in template["Resources"].values():
+        if resource["Type"] != "AWS::Lambda::Function":
+            continue
+        properties = resource["Properties"]
+        service = properties["FunctionName"].removeprefix(f"{PREFIX}-").replace("-", "_")
+        digest = properties["Code"]["ImageUri"]["Fn::Sub"].rpartition(":")[2]
+        code = _package(service, assembly / f"asset.{digest}")
+        key = f"{service}-{hashlib.sha256(code).hexdigest()}.zip"
+        s3.create_bucket(Bucket=CODE_BUCKET)
+        s3.put_object(Bucket=CODE_BUCKET, Key=key, Body=code)
+        properties["Code"] = {"S3Bucket": CODE_BUCKET, "S3Key": key}
+        properties["PackageType"] = "Zip"
+        properties["Runtime"] = "provided.al2023"
+        properties["Handler"] = f"{service}.handler.handle"
+
+
+def _package(service: str, asset: Path) -> bytes:
+    """Zip a service's files with plumbing and the start of the runtime client."""
+    start = f'#!/bin/sh\nexec "{sys.executable}" -m awslambdaric "$_HANDLER"\n'
+    files = {"bootstrap": start.encode()}
+    for folder, name in ((asset, service), (ROOT / "plumbing", "plumbing")):
+        files |= {
+            f"{name}/{path.relative_to(folder)}": path.read_bytes()
+            for path in sorted(folder.rglob("*.py"))
+        }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            # With a fixed time, the same files are the same zip.
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+def _create_or_update(cloudformation: CloudFormationClient, stack: str, template: str) -> None:
+    try:
+        cloudformation.create_stack(
+            StackName=stack, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+        )
+    except cloudformation.exceptions.AlreadyExistsException:
+        try:
+            cloudformation.update_stack(
+                StackName=stack, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+            )
+        except ClientError as error:
+            if "No updates are to be performed" in str(error):
+                return
+            raise Trouble(f"Stack {stack} cannot be updated: {error}.") from error
+    deadline = time.monotonic() + STACK_SECONDS
+    while True:
+        [standing] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        status = standing["StackStatus"]
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return
+        if not status.endswith("_IN_PROGRESS"):
+            raise Trouble(f"Stack {stack} is {status}: {_failure(cloudformation, stack)}")
+        if time.monotonic() > deadline:
+            raise Trouble(f"Stack {stack} is still {status} after {STACK_SECONDS} s: try again.")
+        time.sleep(0.02)
+
+
+def _failure(cloudformation: CloudFormationClient, stack: str) -> str:
+    """Answer what CloudFormation says of the first resource that failed."""
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    if not failed:
+        return "no resource says why."
+    first = min(failed, key=lambda event: event["Timestamp"])
+    return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason')}."
+
+
+def _fingerprint(folders: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _reason(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("b'!")]
+    return lines[-1].strip() if lines else "it does not say why"

@@ -1,0 +1,157 @@
+"""The local environment's emulator: one MiniStack process, its functions as its children."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from harness.trouble import Trouble
+
+ROOT = Path(__file__).resolve().parent.parent
+EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+REGION = "us-east-1"
+START_SECONDS = 60
+STOP_SECONDS = 5
+
+
+class Emulator(msgspec.Struct, frozen=True):
+    """A running emulator: its process group and where it listens."""
+
+    pid: int
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address of every AWS API it serves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def lives(self) -> bool:
+        """Tell whether the process is there; a process that is not ours counts as gone."""
+        try:
+            os.kill(self.pid, 0)
+            command = Path(f"/proc/{self.pid}/cmdline")
+            return not command.parent.parent.joinpath("self").exists() or (
+                b"emulator_main" in command.read_bytes()
+            )
+        except (ProcessLookupError, PermissionError, FileNotFoundError):
+            return False
+
+    def healthy(self) -> bool:
+        """Tell whether it answers."""
+        try:
+            return httpx.get(f"{self.url}/_localstack/health", timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def start(home: Path, port: int | None) -> Emulator:
+    """Start an emulator that keeps all its files under `home`, and wait until it answers.
+
+    Raises Trouble when the port is taken or the emulator ends before it answers.
+    """
+    if not EMULATOR_PYTHON.exists():
+        raise Trouble("The emulator is not installed: run `make setup`.")
+    port = _free_port() if port is None else _require_free(port)
+    temporary = home / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    with (home / "emulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(EMULATOR_PYTHON), str(Path(__file__).with_name("emulator_main.py"))],
+            env=_environment(port, temporary),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    emulator = Emulator(process.pid, port)
+    deadline = time.monotonic() + START_SECONDS
+    try:
+        while not emulator.healthy():
+            if process.poll() is not None:
+                raise Trouble(f"The emulator ended at once: {last_line(home)}")
+            if time.monotonic() > deadline:
+                raise Trouble(f"The emulator did not answer in {START_SECONDS} s: try again.")
+            time.sleep(0.05)
+    except BaseException:
+        stop(emulator)
+        raise
+    return emulator
+
+
+def stop(emulator: Emulator) -> None:
+    """End the emulator and every function it started; fine when they are gone already."""
+    for ending in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(emulator.pid, ending)
+        except (ProcessLookupError, PermissionError):
+            return
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            if _group_is_gone(emulator.pid):
+                return
+            time.sleep(0.02)
+
+
+def last_line(home: Path) -> str:
+    """Answer the last thing the emulator logged, and where to read the rest."""
+    log = home / "emulator.log"
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    said = [line for line in lines if line.strip()]
+    return f"{said[-1].strip() if said else 'it said nothing'} (all of it: {log})"
+
+
+def _group_is_gone(group: int) -> bool:
+    try:
+        os.waitpid(group, os.WNOHANG)  # when it is our own child
+    except ChildProcessError:
+        pass
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _environment(port: int, temporary: Path) -> dict[str, str]:
+    """Build the environment of the emulator, which its functions inherit."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "MINISTACK_REGION": REGION,
+        "TMPDIR": str(temporary),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _require_free(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Trouble(
+                f"Port {port} cannot be had ({error.strerror}): give another with --port, or none."
+            ) from error
+    return port

@@ -1,0 +1,1 @@
+"""The CDK app: one platform stack, and one stack per service that deploys alone."""

@@ -1,0 +1,133 @@
+"""The five services: what each hears, says and may touch. Read this for the whole flow."""
+
+import json
+from typing import cast
+
+from aws_cdk import Acknowledgment, CfnOutput, RemovalPolicy, Validations
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.names import Names
+from infra.service_stack import Heard, ServiceStack
+
+# Method and status by route, not by path: no ids and no addresses of customers.
+ACCESS_LOG_FORMAT = json.dumps(
+    {
+        "requestId": "$context.requestId",
+        "time": "$context.requestTime",
+        "route": "$context.routeKey",
+        "status": "$context.status",
+        "latencyMs": "$context.responseLatency",
+        "error": "$context.integrationErrorMessage",
+    }
+)
+
+
+class CreateOrder(ServiceStack):
+    """Hears HTTP; says OrderCreated."""
+
+    def __init__(self, scope: Construct, names: Names) -> None:
+        super().__init__(scope, names, "create_order", says=["OrderCreated"])
+        self.may_use("orders", "PutItem", "GetItem")
+        self._open_the_door()
+
+    def _open_the_door(self) -> None:
+        api = apigateway.HttpApi(
+            self, "Api", api_name=self.names.of("api"), create_default_stage=False
+        )
+        access_log = logs.LogGroup(
+            self,
+            "AccessLog",
+            log_group_name=f"/saga/{self.names.of('api')}",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=api,
+            auto_deploy=True,
+            # An open door needs a bound; HTTP APIs know one for all callers together.
+            throttle=apigateway.ThrottleSettings(rate_limit=500, burst_limit=1000),
+        )
+        # The construct takes an access log only as an object of another language's interface.
+        cfn_stage = cast("apigateway.CfnStage", stage.node.default_child)
+        cfn_stage.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=access_log.log_group_arn, format=ACCESS_LOG_FORMAT
+        )
+        integration = integrations.HttpLambdaIntegration("CreateOrder", self.function)
+        # Any method, so that a wrong one is answered with a problem that says which is right.
+        for path in ("/orders", "/orders/{orderId}"):
+            for route in api.add_routes(
+                path=path, methods=[apigateway.HttpMethod.ANY], integration=integration
+            ):
+                Validations.of(route).acknowledge(
+                    Acknowledgment(
+                        id="AwsSolutions-APIG4",
+                        reason="Who may order is the shop's decision: put its authorizer here.",
+                    )
+                )
+        CfnOutput(self, "ApiUrl", value=api.api_endpoint)
+
+
+class ReserveInventory(ServiceStack):
+    """Hears OrderCreated; says InventoryReserved or InventoryFailed."""
+
+    def __init__(self, scope: Construct, names: Names) -> None:
+        super().__init__(
+            scope,
+            names,
+            "reserve_inventory",
+            hears=Heard("OrderCreated", said_by="create_order"),
+            says=["InventoryReserved", "InventoryFailed"],
+        )
+        self.may_use("orders", "UpdateItem")
+        self.may_use("inventory", "UpdateItem")
+
+
+class ChargePayment(ServiceStack):
+    """Hears InventoryReserved; says PaymentCharged or PaymentFailed."""
+
+    def __init__(self, scope: Construct, names: Names) -> None:
+        super().__init__(
+            scope,
+            names,
+            "charge_payment",
+            hears=Heard("InventoryReserved", said_by="reserve_inventory"),
+            says=["PaymentCharged", "PaymentFailed"],
+        )
+        self.may_use("orders", "GetItem", "UpdateItem")
+
+
+class NotifyShipping(ServiceStack):
+    """Hears PaymentCharged; says ShippingScheduled."""
+
+    def __init__(self, scope: Construct, names: Names) -> None:
+        super().__init__(
+            scope,
+            names,
+            "notify_shipping",
+            hears=Heard("PaymentCharged", said_by="charge_payment"),
+            says=["ShippingScheduled"],
+        )
+        self.may_use("orders", "GetItem", "UpdateItem")
+
+
+class ReleaseInventory(ServiceStack):
+    """Hears PaymentFailed; compensates, and says nothing: the saga ends here."""
+
+    def __init__(self, scope: Construct, names: Names) -> None:
+        super().__init__(
+            scope,
+            names,
+            "release_inventory",
+            hears=Heard("PaymentFailed", said_by="charge_payment"),
+            says=[],
+        )
+        self.may_use("orders", "UpdateItem")
+        self.may_use("inventory", "UpdateItem")
+
+
+SERVICES = (CreateOrder, ReserveInventory, ChargePayment, NotifyShipping, ReleaseInventory)

@@ -1,0 +1,41 @@
+"""Decode what EventBridge delivers into the struct that a service hears."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+Heard = TypeVar("Heard", bound=msgspec.Struct)
+
+
+class EnvelopeError(ValueError):
+    """The delivered event is not one that the service hears; the message names what is wrong."""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The part of EventBridge's envelope that decides how to read the detail.
+
+    Source: "Events structure reference", Amazon EventBridge user guide.
+    """
+
+    detail_type: str = msgspec.field(name="detail-type")
+    detail: dict[str, Any]
+
+
+def decode(delivered: object, kind: type[Heard]) -> Heard:
+    """Answer the detail of the `delivered` envelope as a `kind`.
+
+    Fields that `kind` does not declare are ignored. Raises EnvelopeError, naming the field, when
+    one is missing or of the wrong type, or when the detail-type is not the name of `kind`.
+    """
+    try:
+        envelope = msgspec.convert(delivered, Envelope)
+    except msgspec.ValidationError as error:
+        raise EnvelopeError(f"envelope: {error}") from error
+    if envelope.detail_type != kind.__name__:
+        raise EnvelopeError(
+            f"expected detail-type {kind.__name__}, got {envelope.detail_type}: check the rule"
+        )
+    try:
+        return msgspec.convert(envelope.detail, kind)
+    except msgspec.ValidationError as error:
+        raise EnvelopeError(f"{kind.__name__}: {error}") from error

@@ -1,0 +1,105 @@
+"""One step of a saga: a conditional write that stores its outcome with the event it will say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from plumbing.conditional_write import Item, Update, write
+from plumbing.publish import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Clock = Callable[[], datetime]
+
+
+class Contradiction(Exception):
+    """An event speaks of an item that is not stored, or differs from what is stored of it."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where an item stands: its status, and the event last stored with it."""
+
+    status: str
+    event: Entry
+
+
+def utc_now() -> datetime:
+    """Answer the time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+def stamp(status: str, at: datetime) -> dict[str, str]:
+    """Build an entry of an item's history; times are ISO 8601, UTC, to the millisecond."""
+    return {"status": status, "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+
+
+def step(
+    table: str,
+    key: Mapping[str, Any],
+    *,
+    expects: Mapping[str, Any],
+    status: str,
+    event: Entry | None,
+    at: datetime,
+    adds: Mapping[str, Any],
+) -> Update:
+    """Build the update that takes the item, if it is as `expects` says, on to `status`.
+
+    It stores the event to say (None: this step says nothing), sets what the step `adds`, and
+    appends status and time to the item's `history`.
+    """
+    sets = {"status": status, **adds}
+    if event is not None:
+        sets["event"] = msgspec.to_builtins(event)
+    assignments = ", ".join(f"#{name} = :{name}" for name in sets)
+    return Update(
+        table=table,
+        key=key,
+        change=f"SET {assignments}, #history = list_append(#history, :step)",
+        condition=" AND ".join(f"#{name} = :expected_{name}" for name in expects),
+        names={f"#{name}": name for name in (*expects, *sets, "history")},
+        values={
+            **{f":{name}": value for name, value in sets.items()},
+            **{f":expected_{name}": value for name, value in expects.items()},
+            ":step": [stamp(status, at)],
+        },
+    )
+
+
+def record(
+    client: DynamoDBClient,
+    table: str,
+    key: Mapping[str, Any],
+    *,
+    expects: Mapping[str, Any],
+    status: str,
+    event: Entry,
+    at: datetime,
+    adds: Mapping[str, Any],
+) -> Standing:
+    """Make one step with the event it will say; answer where the item stands then.
+
+    That is this step's outcome, or, when the item was not as expected, what stands there already.
+    """
+    update = step(table, key, expects=expects, status=status, event=event, at=at, adds=adds)
+    refused = write(client, update)
+    return standing(refused.item, expects) if refused else Standing(status, event)
+
+
+def standing(item: Item | None, expects: Mapping[str, Any]) -> Standing:
+    """Answer where a stored item stands.
+
+    Raises Contradiction when there is no item, or when it has the status that the step `expects`
+    but differs in another field: then the event that was heard is not the one that was said.
+    """
+    if item is None:
+        raise Contradiction("the event speaks of something that is not stored")
+    differing = [name for name, value in expects.items() if item.get(name) != value]
+    if differing and "status" not in differing:
+        raise Contradiction(f"the event differs from what is stored in {', '.join(differing)}")
+    return Standing(item["status"], msgspec.convert(item["event"], Entry))

@@ -1,0 +1,1 @@
+"""Charge the card of an order, once: the pivot of the saga."""

@@ -1,0 +1,202 @@
+"""The orders' door: HTTP requests in (API Gateway's payload 2.0), problems and answers out."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+import msgspec
+from msgspec import Meta, Struct
+
+from create_order.create_order import OrderDiffers
+from create_order.events import OrderCreated
+
+Answer = dict[str, Any]
+
+MOST_BYTES = 16 * 1024
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Ids of orders with an idempotency key are derived from it, so that one key cannot be two orders.
+ORDERS = uuid5(NAMESPACE_URL, "urn:saga:orders")
+
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+# The largest integer that every JSON reader keeps exact.
+Cents = Annotated[int, Meta(ge=0, le=2**53 - 1, description="Minor units of the currency.")]
+
+
+class OrderRequest(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of POST /orders."""
+
+    customer_id: Name
+    sku: Name
+    quantity: Annotated[int, Meta(ge=1, le=1000)] = 1
+    amount_cents: Cents
+
+
+class OrderAccepted(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer to POST /orders."""
+
+    order_id: UUID
+    status: str
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A status and when the order came to it."""
+
+    status: str
+    at: str
+
+
+class OrderRecord(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The answer to GET /orders/{orderId}; what has not happened is left out."""
+
+    order_id: UUID
+    status: str
+    failure_reason: str | None = None
+    reservation_id: UUID | None = None
+    payment_id: UUID | None = None
+    tracking_number: str | None = None
+    history: list[Step]
+
+
+class FieldError(Struct, frozen=True, kw_only=True):
+    """What is wrong with one field; `pointer` is a JSON pointer into the body."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every error (RFC 9457, application/problem+json)."""
+
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = []
+
+
+class Refusal(Exception):
+    """The request cannot be served; carries the problem to answer with."""
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = Problem(title=title, status=status, detail=detail, errors=errors or [])
+        self.headers = headers or {}
+
+
+def respond(
+    request: Mapping[str, Any],
+    place: Callable[[OrderCreated], object],
+    find: Callable[[UUID], Mapping[str, Any] | None],
+) -> Answer:
+    """Answer one HTTP request; `place` stores an order and says so, `find` answers a stored one."""
+    method, path = request["requestContext"]["http"]["method"], request["rawPath"]
+    try:
+        match path.strip("/").split("/"):
+            case ["orders"]:
+                _allow(method, "POST")
+                return _post(request, place)
+            case ["orders", order_id]:
+                _allow(method, "GET")
+                return _get(order_id, find)
+            case _:
+                raise Refusal(404, "Not found", "There are only /orders and /orders/{orderId}.")
+    except Refusal as refusal:
+        headers = {**refusal.headers, "Content-Type": "application/problem+json"}
+        return _answer(refusal.problem.status, refusal.problem, headers)
+
+
+def _post(request: Mapping[str, Any], place: Callable[[OrderCreated], object]) -> Answer:
+    order = _read_order(_body(request))
+    order_id = _order_id(request.get("headers", {}).get("idempotency-key"))
+    try:
+        place(OrderCreated(order_id=order_id, **msgspec.structs.asdict(order)))
+    except OrderDiffers as error:
+        raise Refusal(
+            422,
+            "Idempotency key reused",
+            "This Idempotency-Key belongs to an order with another body: use a new key.",
+        ) from error
+    accepted = OrderAccepted(order_id=order_id, status=OrderCreated.status)
+    return _answer(202, accepted, {"Location": f"/orders/{order_id}"})
+
+
+def _get(order_id: str, find: Callable[[UUID], Mapping[str, Any] | None]) -> Answer:
+    unknown = Refusal(404, "Unknown order", "No order has this id: use the one that POST answered.")
+    try:
+        stored = find(UUID(order_id))
+    except ValueError:
+        raise unknown from None
+    if stored is None:
+        raise unknown
+    return _answer(200, msgspec.convert(stored, OrderRecord))
+
+
+def _allow(method: str, allowed: str) -> None:
+    if method != allowed:
+        raise Refusal(405, "Method not allowed", f"Use {allowed} here.", headers={"Allow": allowed})
+
+
+def _body(request: Mapping[str, Any]) -> bytes:
+    text = request.get("body") or ""
+    # API Gateway hands over as base64 whatever it does not take for text.
+    body = base64.b64decode(text) if request.get("isBase64Encoded") else text.encode()
+    if len(body) > MOST_BYTES:
+        raise Refusal(
+            413, "Body too large", f"Send at most {MOST_BYTES} bytes; these are {len(body)}."
+        )
+    return body
+
+
+def _read_order(body: bytes) -> OrderRequest:
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(400, "Malformed JSON", f"Send a JSON object: {error}.") from error
+    if not isinstance(fields, dict):
+        raise Refusal(400, "Malformed order", "Send a JSON object, with the fields of an order.")
+    errors = list(_field_errors(fields))
+    if errors:
+        named = ", ".join(error.pointer.removeprefix("#/") for error in errors)
+        raise Refusal(422, "Invalid order", f"Correct {named}.", errors)
+    return msgspec.convert(fields, OrderRequest)
+
+
+def _field_errors(fields: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Judge every field by itself, because msgspec stops at the first that is wrong."""
+    for field in msgspec.structs.fields(OrderRequest):
+        pointer = f"#/{field.encode_name}"
+        if field.encode_name in fields:
+            try:
+                msgspec.convert(fields[field.encode_name], field.type)
+            except msgspec.ValidationError as error:
+                yield FieldError(pointer=pointer, detail=str(error))
+        elif field.required:
+            yield FieldError(pointer=pointer, detail="Required, but missing")
+
+
+def _order_id(idempotency_key: str | None) -> UUID:
+    if idempotency_key is None:
+        return uuid4()
+    if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise Refusal(
+            400, "Invalid Idempotency-Key", "Send 1 to 255 visible ASCII characters, no spaces."
+        )
+    return uuid5(ORDERS, idempotency_key)
+
+
+def _answer(status: int, body: Struct, headers: Mapping[str, str] | None = None) -> Answer:
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", **(headers or {})},
+        "body": msgspec.json.encode(body).decode(),
+    }

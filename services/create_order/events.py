@@ -1,0 +1,18 @@
+"""What create_order says."""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+
+class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An order was accepted and stored."""
+
+    status: ClassVar[str] = "CREATED"
+
+    order_id: UUID
+    customer_id: str
+    sku: str
+    quantity: Annotated[int, Meta(ge=1)]
+    amount_cents: Annotated[int, Meta(ge=0)]

@@ -1,0 +1,59 @@
+"""Wiring: the environment, the clients, and the function that Lambda calls."""
+
+import os
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
+
+from create_order import api
+from create_order.create_order import create_order
+from create_order.events import OrderCreated
+from create_order.orders import OrdersTable
+from plumbing.aws import CLIENT_CONFIG
+from plumbing.log import log
+from plumbing.publish import PublishError, publisher
+from plumbing.settings import read_settings
+
+
+class Settings(Struct, frozen=True):
+    """What the stack of this service sets."""
+
+    event_bus_name: str
+    event_source: str
+    orders_table: str
+
+
+settings = read_settings(Settings, os.environ)
+orders = OrdersTable(
+    boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
+)
+publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+
+
+def place(said: OrderCreated) -> None:
+    """Place one order, and log what came of it."""
+    try:
+        standing = create_order(said, orders, publish)
+    except (PublishError, ClientError, BotoCoreError) as error:
+        # The order may be stored by now: with the same key, a second try says its event again.
+        log("ERROR", "order not accepted", orderId=said.order_id, error=str(error))
+        raise api.Refusal(
+            503,
+            "Not accepted",
+            "The order could not be accepted: send it again with the same Idempotency-Key.",
+            headers={"Retry-After": "1"},
+        ) from error
+    log(
+        "INFO",
+        "order accepted",
+        orderId=said.order_id,
+        status=standing.status,
+        detailType=standing.event.detail_type,
+    )
+
+
+def handle(request: dict[str, Any], context: object) -> api.Answer:
+    """Answer one HTTP request to the orders."""
+    return api.respond(request, place, orders.find)

@@ -1,0 +1,1 @@
+"""Book the shipment of a charged order."""

@@ -1,0 +1,46 @@
+"""Wiring: the environment, the clients, and the function that Lambda calls."""
+
+import os
+
+import boto3
+from msgspec import Struct
+
+from notify_shipping.carrier import SimulatedCarrier
+from notify_shipping.events import PaymentCharged
+from notify_shipping.notify_shipping import notify_shipping
+from notify_shipping.orders import OrdersTable
+from plumbing.aws import CLIENT_CONFIG
+from plumbing.envelope import decode
+from plumbing.log import log
+from plumbing.publish import publisher
+from plumbing.settings import read_settings
+
+
+class Settings(Struct, frozen=True):
+    """What the stack of this service sets."""
+
+    event_bus_name: str
+    event_source: str
+    orders_table: str
+
+
+settings = read_settings(Settings, os.environ)
+orders = OrdersTable(
+    boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
+)
+publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+carrier = SimulatedCarrier()
+
+
+def handle(delivered: object, context: object) -> None:
+    """Take one delivered PaymentCharged."""
+    heard = decode(delivered, PaymentCharged)
+    standing = notify_shipping(heard, orders, carrier, publish)
+    log(
+        "INFO",
+        "shipment booked",
+        orderId=heard.order_id,
+        heard=PaymentCharged.__name__,
+        status=standing.status,
+        detailType=standing.event.detail_type,
+    )

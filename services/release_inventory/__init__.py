@@ -1,0 +1,1 @@
+"""Compensate: give back the stock of an order whose payment failed."""

@@ -1,0 +1,20 @@
+"""What release_inventory hears; it says nothing, because it ends the saga."""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+
+class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Heard: no money was taken for an order whose units are held."""
+
+    status: ClassVar[str] = "PAYMENT_FAILED"
+
+    order_id: UUID
+    customer_id: str
+    sku: str
+    quantity: Annotated[int, Meta(ge=1)]
+    amount_cents: Annotated[int, Meta(ge=0)]
+    reservation_id: UUID
+    reason: str

@@ -1,0 +1,42 @@
+"""Wiring: the environment, the clients, and the function that Lambda calls."""
+
+import os
+
+import boto3
+from msgspec import Struct
+
+from plumbing.aws import CLIENT_CONFIG
+from plumbing.envelope import decode
+from plumbing.log import log
+from plumbing.settings import read_settings
+from release_inventory.events import PaymentFailed
+from release_inventory.orders import OrdersTable
+from release_inventory.release_inventory import release_inventory
+
+
+class Settings(Struct, frozen=True):
+    """What the stack of this service sets."""
+
+    orders_table: str
+    inventory_table: str
+
+
+settings = read_settings(Settings, os.environ)
+orders = OrdersTable(
+    boto3.client("dynamodb", config=CLIENT_CONFIG),
+    settings.orders_table,
+    settings.inventory_table,
+)
+
+
+def handle(delivered: object, context: object) -> None:
+    """Take one delivered PaymentFailed."""
+    heard = decode(delivered, PaymentFailed)
+    status = release_inventory(heard, orders)
+    log(
+        "INFO",
+        "inventory released",
+        orderId=heard.order_id,
+        heard=PaymentFailed.__name__,
+        status=status,
+    )

@@ -1,0 +1,1 @@
+"""Hold the stock of an order, all or nothing."""

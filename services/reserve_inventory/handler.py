@@ -1,0 +1,48 @@
+"""Wiring: the environment, the clients, and the function that Lambda calls."""
+
+import os
+
+import boto3
+from msgspec import Struct
+
+from plumbing.aws import CLIENT_CONFIG
+from plumbing.envelope import decode
+from plumbing.log import log
+from plumbing.publish import publisher
+from plumbing.settings import read_settings
+from reserve_inventory.events import OrderCreated
+from reserve_inventory.orders import OrdersTable
+from reserve_inventory.reserve_inventory import reserve_inventory
+
+
+class Settings(Struct, frozen=True):
+    """What the stack of this service sets."""
+
+    event_bus_name: str
+    event_source: str
+    orders_table: str
+    inventory_table: str
+
+
+settings = read_settings(Settings, os.environ)
+orders = OrdersTable(
+    boto3.client("dynamodb", config=CLIENT_CONFIG),
+    settings.orders_table,
+    settings.inventory_table,
+    settings.event_source,
+)
+publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+
+
+def handle(delivered: object, context: object) -> None:
+    """Take one delivered OrderCreated."""
+    heard = decode(delivered, OrderCreated)
+    standing = reserve_inventory(heard, orders, publish)
+    log(
+        "INFO",
+        "inventory decided",
+        orderId=heard.order_id,
+        heard=OrderCreated.__name__,
+        status=standing.status,
+        detailType=standing.event.detail_type,
+    )
