@@ -50,7 +50,8 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 echo "Installing $(3) into $(1) ..."
 $(PYTHON) -m venv --clear $(1) || \
 	{ echo "No virtual environment could be made: install your system's python3-venv."; exit 1; }
-$(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $(2) || \
+$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile \
+	--require-hashes --requirement $(2) || \
 	{ echo "Packages could not be installed: see pip's message above, then run this again."; exit 1; }
 touch $(1)/ready
 endef

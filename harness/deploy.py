@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import hashlib
 import io
 import json
@@ -11,7 +13,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +40,10 @@ BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 STACK_SECONDS = 120
 
 
+@functools.cache
 def session() -> boto3.Session:
     """Answer a session with the credentials that emulators take."""
-    return boto3.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
-    )
+    return boto3.Session("test", "test", region_name=REGION)
 
 
 def stack_name(service: str) -> str:
@@ -50,15 +51,24 @@ def stack_name(service: str) -> str:
     return f"{PREFIX}-{service.replace('_', '-')}"
 
 
-def synthesize(home: Path) -> Path:
+def synthesize(folder: Path) -> Path:
     """Synthesize the CDK app, unless nothing it reads has changed; answer where the result is."""
     if shutil.which("node") is None:
         raise Trouble("The CDK needs Node.js: install node 20 or newer, then run this again.")
-    assembly, mark = home / "cdk.out", home / "cdk.out.sha256"
+    assembly, mark = folder / "cdk.out", folder / "cdk.out.sha256"
     state = _fingerprint(ROOT / part for part in ("infra", "plumbing", "services", "requirements"))
-    if assembly.exists() and mark.exists() and mark.read_text() == state:
-        return assembly
-    shutil.rmtree(assembly, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "cdk.out.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (assembly.exists() and mark.exists() and mark.read_text() == state):
+            mark.unlink(missing_ok=True)
+            shutil.rmtree(assembly, ignore_errors=True)
+            _run_the_app(assembly)
+            mark.write_text(state)
+    return assembly
+
+
+def _run_the_app(assembly: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "infra"],
         cwd=ROOT,
@@ -68,24 +78,21 @@ def synthesize(home: Path) -> Path:
         check=False,
     )
     if run.returncode:
-        log = home / "synthesis.log"
+        log = assembly.with_name("synthesis.log")
         log.write_text(run.stderr)
         raise Trouble(f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})")
-    mark.write_text(state)
-    return assembly
 
 
-def deploy(endpoint: str, assembly: Path, stacks: Iterable[str]) -> Iterator[str]:
-    """Deploy these stacks one after the other; yields the name of each one that stands."""
+def deploy(endpoint: str, assembly: Path, stack: str) -> None:
+    """Deploy one stack of the assembly; raises Trouble, naming the resource, when it fails."""
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
+    # Every CDK template asks for the version of the environment's bootstrap stack.
     session().client("ssm", endpoint_url=endpoint).put_parameter(
         Name=BOOTSTRAP_VERSION, Value="30", Type="String", Overwrite=True
     )
-    for stack in stacks:
-        template = json.loads((assembly / f"{stack}.template.json").read_text())
-        _run_as_processes(endpoint, assembly, template)
-        _create_or_update(cloudformation, stack, json.dumps(template))
-        yield stack
+    template = json.loads((assembly / f"{stack}.template.json").read_text())
+    _run_as_processes(endpoint, assembly, template)
+    _create_or_update(cloudformation, stack, json.dumps(template))
 
 
 def api_url(endpoint: str) -> str:
@@ -97,7 +104,7 @@ def api_url(endpoint: str) -> str:
     ]
     # The output is an address of AWS, which has the API's id as its first label.
     api_id = url.split("//")[1].split(".")[0]
-    return f"{endpoint}/_aws/execute-api/{api_id}/$default"
+    return f"{endpoint}/_aws/execute-api/{api_id}"
 
 
 def _run_as_processes(endpoint: str, assembly: Path, template: dict[str, Any]) -> None:

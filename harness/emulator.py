@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -110,10 +111,8 @@ def last_line(home: Path) -> str:
 
 
 def _group_is_gone(group: int) -> bool:
-    try:
-        os.waitpid(group, os.WNOHANG)  # when it is our own child
-    except ChildProcessError:
-        pass
+    with contextlib.suppress(ChildProcessError):  # not a child of this process
+        os.waitpid(group, os.WNOHANG)
     try:
         os.killpg(group, 0)
     except ProcessLookupError:

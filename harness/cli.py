@@ -1,0 +1,267 @@
+"""The commands of `saga`, and what they print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness import environment
+from harness.deploy import SERVICES
+from harness.emulator import last_line
+from harness.orders import SCENARIOS, NotEnded, Orders, Request
+from harness.terminal import Progress, Way, console, milliseconds, show
+from harness.trouble import Trouble
+
+AT_ONCE = 16  # orders placed at the same time
+DRAWN = 9  # up to so many orders are drawn one by one
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; answers the exit code: 0, 1 for trouble, 2 for a wrong call."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    try:
+        return command(parsed)
+    except Trouble as trouble:
+        print(f"\nsaga: {trouble}" if console.is_terminal else f"saga: {trouble}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does: so may we.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def up(call: argparse.Namespace) -> int:
+    """Start the environment; stay with it until Ctrl-C unless told to detach."""
+    running = environment.find(call.home)
+    if running:
+        console.print(f"Running already: {running.api_url} (`saga down` stops it)")
+        return 0
+    progress = Progress()
+    started = environment.up(call.home, call.port, progress)
+    progress.done()
+    console.print(f"\nThe orders' API: {started.api_url}")
+    console.print("Place orders:    ./saga trigger --scenario all")
+    if call.detach:
+        console.print("Stop it:         ./saga down")
+        return 0
+    console.print("Stop it:         Ctrl-C")
+    try:
+        while started.emulator.lives():
+            time.sleep(0.5)
+        if environment.find(call.home) is None and not (call.home / "environment.json").exists():
+            console.print("Stopped by `saga down`.")
+            return 0
+        raise Trouble(f"The emulator ended by itself: {last_line(call.home)}")
+    finally:
+        environment.down(call.home)
+
+
+def down(call: argparse.Namespace) -> int:
+    """Stop the environment."""
+    console.print("Stopped." if environment.down(call.home) else "Nothing was running.")
+    return 0
+
+
+def deploy(call: argparse.Namespace) -> int:
+    """Deploy one service, or all."""
+    progress = Progress()
+    environment.deploy_again(call.home, call.services, progress)
+    progress.done()
+    return 0
+
+
+def trigger(call: argparse.Namespace) -> int:
+    """Place orders and follow each to its end."""
+    with Orders(_api_url(call)) as orders:
+        return _trigger(orders, _requests(call), call.timeout)
+
+
+def demo(call: argparse.Namespace) -> int:
+    """Start, run the three scenarios, stop: in a home of its own, beside whatever else runs."""
+    home = call.home / "demo"
+    environment.down(home)
+    progress = Progress()
+    begun = time.monotonic()
+    started = environment.up(home, None, progress)
+    progress.done()
+    try:
+        console.print(f"\nThree orders to {started.api_url}\n")
+        with Orders(started.api_url) as orders:
+            code = _trigger(orders, list(SCENARIOS.items()), seconds=60)
+    finally:
+        environment.down(home)
+    console.print(f"\nStopped. All of it took {time.monotonic() - begun:.1f} s.")
+    return code
+
+
+def order(call: argparse.Namespace) -> int:
+    """Show one order: its way and its record."""
+    with Orders(_api_url(call)) as orders:
+        record = orders.find(call.order_id)
+    way = Way("")
+    way.draw(record)
+    way.end()
+    show(record)
+    return 0
+
+
+def stock(call: argparse.Namespace) -> int:
+    """Show or set the units per SKU."""
+    shelves = environment.require(call.home).stock
+    if call.units is not None:
+        shelves.fill({call.sku: call.units})
+    if call.sku is None:
+        for sku, available in sorted(shelves.all().items()):
+            console.print(f"{sku:<20} {available}")
+        return 0
+    units = shelves.units(call.sku)
+    if units is None:
+        raise Trouble(f"The inventory knows no {call.sku}: `saga stock {call.sku} 10` stocks ten.")
+    console.print(f"{call.sku:<20} {units}")
+    return 0
+
+
+def _trigger(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
+    return (_draw if len(requests) <= DRAWN else _count)(orders, requests, seconds)
+
+
+def _draw(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
+    """Place the orders one after the other, and draw each one's way as it happens."""
+    stuck = 0
+    for label, request in requests:
+        way = Way(label)
+        order_id = orders.place(request)
+        try:
+            for record in orders.follow(order_id, seconds):
+                way.draw(record)
+            way.end()
+            show(record)
+        except NotEnded as error:
+            way.end()
+            console.print(f"order {order_id} did not end in {seconds:g} s: it {error}")
+            stuck += 1
+    return 1 if stuck else 0
+
+
+def _count(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
+    """Place the orders many at once, print each final record, and count how they ended."""
+    ends: Counter[str] = Counter()
+    took: dict[str, list[float]] = {}
+    stuck = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ids = list(pool.map(lambda labelled: orders.place(labelled[1]), requests))
+        waiting = {pool.submit(orders.ended, order_id, seconds): order_id for order_id in ids}
+        for done in as_completed(waiting):
+            try:
+                record = done.result()
+            except NotEnded as error:
+                console.print(f"order {waiting[done]} did not end in {seconds:g} s: it {error}")
+                stuck += 1
+                continue
+            show(record)
+            ends[record["status"]] += 1
+            first, last = record["history"][0], record["history"][-1]
+            took.setdefault(record["status"], []).append(milliseconds(first, last))
+    for status, count in ends.most_common():
+        console.print(f"{count} {status}, median {statistics.median(took[status]):.0f} ms")
+    return 1 if stuck else 0
+
+
+def _requests(call: argparse.Namespace) -> list[tuple[str, Request]]:
+    """Build the orders to place: of the scenarios named, changed by the options given."""
+    names = list(SCENARIOS) if call.scenario == "all" else [call.scenario]
+    options = {
+        "customer_id": call.customer,
+        "sku": call.sku,
+        "quantity": call.quantity,
+        "amount_cents": call.amount,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    return [
+        (name, msgspec.structs.replace(SCENARIOS[name], **given))
+        for _ in range(call.count)
+        for name in names
+    ]
+
+
+def _api_url(call: argparse.Namespace) -> str:
+    return str(call.api_url or environment.require(call.home).api_url)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"give 1 or more, not {number}")
+    return number
+
+
+def _units(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"give 0 or more, not {number}")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"give 1 to 65535, not {number}")
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="saga", description="Run the order saga on this machine, and order from it."
+    )
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=environment.HOME,
+        help="where the environment keeps its files: another home is another environment",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[Any], int]) -> argparse.ArgumentParser:
+        text = (command.__doc__ or "").rstrip(".")
+        added = commands.add_parser(name, help=text[0].lower() + text[1:], description=text)
+        added.set_defaults(command=command)
+        return added
+
+    parse = add("up", up)
+    parse.add_argument("--port", type=_port, help="the emulator's port (default: a free one)")
+    parse.add_argument("--detach", action="store_true", help="leave it running and return")
+    add("down", down)
+    parse = add("deploy", deploy)
+    parse.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(SERVICES))
+    parse = add("trigger", trigger)
+    parse.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="happy")
+    parse.add_argument("--sku")
+    parse.add_argument("--customer")
+    parse.add_argument("--quantity", type=int)
+    parse.add_argument("--amount", type=int, metavar="CENTS")
+    parse.add_argument("--count", type=_positive, default=1, help="how many of each")
+    parse.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each")
+    parse.add_argument("--api-url", help="of another environment, on AWS say")
+    parse = add("order", order)
+    parse.add_argument("order_id", metavar="ID")
+    parse.add_argument("--api-url", help="of another environment, on AWS say")
+    parse = add("stock", stock)
+    parse.add_argument("sku", nargs="?", metavar="SKU")
+    parse.add_argument("units", nargs="?", type=_units, metavar="UNITS")
+    add("demo", demo)
+    return parser

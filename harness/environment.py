@@ -1,0 +1,119 @@
+"""The local environment: an emulator with everything deployed and the shelves stocked."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from harness import deploy, emulator
+from harness.emulator import ROOT, Emulator
+from harness.stock import Stock
+from harness.trouble import Trouble
+
+HOME = ROOT / ".saga"
+SHELVES = {"COFFEE": 100_000, "TEA": 100_000, "LAST-ONE": 1, "OUT-OF-STOCK": 0}
+
+Tell = Callable[[str], None]
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """A running environment, as its state file describes it."""
+
+    emulator: Emulator
+    api_url: str
+
+    @property
+    def stock(self) -> Stock:
+        """The units per SKU."""
+        return Stock(self.emulator.url)
+
+
+def find(home: Path) -> Environment | None:
+    """Answer the environment that runs under this home, or None."""
+    try:
+        environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    return environment if environment.emulator.lives() else None
+
+
+def require(home: Path) -> Environment:
+    """Answer the environment that runs under this home; raises Trouble when none does."""
+    environment = find(home)
+    if environment is None:
+        raise Trouble("No environment is running: start one with `saga up` (or `make up`).")
+    return environment
+
+
+def up(home: Path, port: int | None, tell: Tell) -> Environment:
+    """Start, deploy and stock; raises Trouble, with nothing left running, when that fails."""
+    with _alone(home):
+        if find(home):
+            raise Trouble("An environment is running already: see `saga up`, or `saga down`.")
+        tell("Starting the emulator")
+        started = emulator.start(home, port)
+        try:
+            tell("Synthesizing the CDK app")
+            assembly = deploy.synthesize(HOME)
+            stacks = [deploy.PLATFORM, *map(deploy.stack_name, deploy.SERVICES)]
+            for stack in stacks:
+                tell(f"Deploying {stack}")
+                deploy.deploy(started.url, assembly, stack)
+            tell("Stocking the shelves")
+            Stock(started.url).fill(SHELVES)
+            environment = Environment(started, deploy.api_url(started.url))
+            _state(home).write_bytes(msgspec.json.encode(environment))
+        except BaseException:
+            emulator.stop(started)
+            raise
+    return environment
+
+
+def deploy_again(home: Path, services: list[str], tell: Tell) -> None:
+    """Deploy these services, or everything when none is named, while the rest keeps running."""
+    unknown = sorted(set(services) - set(deploy.SERVICES))
+    if unknown:
+        raise Trouble(
+            f"There is no service {', '.join(unknown)}: name one of {', '.join(deploy.SERVICES)}."
+        )
+    endpoint = require(home).emulator.url
+    with _alone(home):
+        tell("Synthesizing the CDK app")
+        assembly = deploy.synthesize(HOME)
+        stacks = [deploy.stack_name(service) for service in services or deploy.SERVICES]
+        for stack in stacks if services else [deploy.PLATFORM, *stacks]:
+            tell(f"Deploying {stack}")
+            deploy.deploy(endpoint, assembly, stack)
+
+
+def down(home: Path) -> bool:
+    """Stop what runs under this home; answers whether anything did."""
+    environment = find(home)
+    if environment:
+        emulator.stop(environment.emulator)
+    _state(home).unlink(missing_ok=True)
+    shutil.rmtree(home / "tmp", ignore_errors=True)
+    return environment is not None
+
+
+def _state(home: Path) -> Path:
+    return home / "environment.json"
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let only one command at a time change what runs under this home."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Trouble(
+                "Another saga command is starting or deploying here: wait until it is done."
+            ) from error
+        yield
