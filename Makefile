@@ -32,7 +32,7 @@ deploy-%: setup ## deploy one service to the local environment: make deploy-char
 	@./saga deploy $*
 
 contracts: setup ## write the schemas and the OpenAPI document from the services' structs
-	@$(PY) -m contracts
+	@PYTHONPATH=.:services $(PY) -m contracts
 
 setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from create_order.create_order import OrderDiffers
 from create_order.events import OrderCreated
@@ -49,15 +49,15 @@ class Step(Struct, frozen=True, kw_only=True):
     at: str
 
 
-class OrderRecord(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class OrderRecord(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer to GET /orders/{orderId}; what has not happened is left out."""
 
     order_id: UUID
     status: str
-    failure_reason: str | None = None
-    reservation_id: UUID | None = None
-    payment_id: UUID | None = None
-    tracking_number: str | None = None
+    failure_reason: str | UnsetType = UNSET
+    reservation_id: UUID | UnsetType = UNSET
+    payment_id: UUID | UnsetType = UNSET
+    tracking_number: str | UnsetType = UNSET
     history: list[Step]
 
 
@@ -111,8 +111,16 @@ def respond(
             case _:
                 raise Refusal(404, "Not found", "There are only /orders and /orders/{orderId}.")
     except Refusal as refusal:
-        headers = {**refusal.headers, "Content-Type": "application/problem+json"}
-        return _answer(refusal.problem.status, refusal.problem, headers)
+        return _refuse(refusal)
+
+
+def unavailable() -> Answer:
+    """Answer that the table or the bus could not be had just now.
+
+    The order may be stored by then: sent again with the same key, its event is said again.
+    """
+    detail = "Nothing is lost: send this again, with the same Idempotency-Key."
+    return _refuse(Refusal(503, "Not available", detail, headers={"Retry-After": "1"}))
 
 
 def _post(request: Mapping[str, Any], place: Callable[[OrderCreated], object]) -> Answer:
@@ -192,6 +200,11 @@ def _order_id(idempotency_key: str | None) -> UUID:
             400, "Invalid Idempotency-Key", "Send 1 to 255 visible ASCII characters, no spaces."
         )
     return uuid5(ORDERS, idempotency_key)
+
+
+def _refuse(refusal: Refusal) -> Answer:
+    headers = {**refusal.headers, "Content-Type": "application/problem+json"}
+    return _answer(refusal.problem.status, refusal.problem, headers)
 
 
 def _answer(status: int, body: Struct, headers: Mapping[str, str] | None = None) -> Answer:

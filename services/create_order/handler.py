@@ -34,17 +34,7 @@ publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event
 
 def place(said: OrderCreated) -> None:
     """Place one order, and log what came of it."""
-    try:
-        standing = create_order(said, orders, publish)
-    except (PublishError, ClientError, BotoCoreError) as error:
-        # The order may be stored by now: with the same key, a second try says its event again.
-        log("ERROR", "order not accepted", orderId=said.order_id, error=str(error))
-        raise api.Refusal(
-            503,
-            "Not accepted",
-            "The order could not be accepted: send it again with the same Idempotency-Key.",
-            headers={"Retry-After": "1"},
-        ) from error
+    standing = create_order(said, orders, publish)
     log(
         "INFO",
         "order accepted",
@@ -56,4 +46,8 @@ def place(said: OrderCreated) -> None:
 
 def handle(request: dict[str, Any], context: object) -> api.Answer:
     """Answer one HTTP request to the orders."""
-    return api.respond(request, place, orders.find)
+    try:
+        return api.respond(request, place, orders.find)
+    except (PublishError, ClientError, BotoCoreError) as error:
+        log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
+        return api.unavailable()

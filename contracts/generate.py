@@ -1,0 +1,114 @@
+"""Generate the schemas of the events and the OpenAPI document from the services' structs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts import CONTRACTS, FOLDER, Contract
+from create_order.api import (
+    IDEMPOTENCY_KEY,
+    MOST_BYTES,
+    OrderAccepted,
+    OrderRecord,
+    OrderRequest,
+    Problem,
+)
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def documents() -> dict[Path, str]:
+    """Answer each generated file and its text."""
+    generated = {contract.schema: _event_schema(contract) for contract in CONTRACTS}
+    generated[FOLDER / "openapi.json"] = _openapi()
+    return {path: json.dumps(content, indent=2) + "\n" for path, content in generated.items()}
+
+
+def _event_schema(contract: Contract) -> dict[str, Any]:
+    return {"$schema": DIALECT, **msgspec.json.schema(contract.said)}
+
+
+def _openapi() -> dict[str, Any]:
+    _, schemas = msgspec.json.schema_components(
+        [OrderRequest, OrderAccepted, OrderRecord, Problem],
+        ref_template="#/components/schemas/{name}",
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Orders",
+            "version": "1.0.0",
+            "description": "Place an order and see where it stands.",
+        },
+        "paths": {
+            "/orders": {"post": _post()},
+            "/orders/{orderId}": {"get": _get()},
+        },
+        "components": {"schemas": schemas},
+    }
+
+
+def _post() -> dict[str, Any]:
+    return {
+        "operationId": "createOrder",
+        "summary": "Place an order",
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "The same key and body are the same order, however often sent.",
+                "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
+            }
+        ],
+        "requestBody": {"required": True, "content": _json("OrderRequest")},
+        "responses": {
+            "202": {
+                "description": "The order is stored, and its event accepted.",
+                "headers": {
+                    "Location": {
+                        "description": "Where the order's record is.",
+                        "schema": {"type": "string", "format": "uri-reference"},
+                    }
+                },
+                "content": _json("OrderAccepted"),
+            },
+            "400": _problem("The body is not a JSON object, or the key is not visible ASCII."),
+            "413": _problem(f"The body has more than {MOST_BYTES} bytes."),
+            "422": _problem("A field is missing or wrong, or the key belongs to another body."),
+            "503": _problem("The order could not be accepted: send it again with the same key."),
+        },
+    }
+
+
+def _get() -> dict[str, Any]:
+    return {
+        "operationId": "getOrder",
+        "summary": "See where an order stands",
+        "parameters": [
+            {
+                "name": "orderId",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "format": "uuid"},
+            }
+        ],
+        "responses": {
+            "200": {"description": "The order's record.", "content": _json("OrderRecord")},
+            "404": _problem("No order has this id."),
+            "503": _problem("The order could not be read: ask again."),
+        },
+    }
+
+
+def _json(schema: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }

@@ -1,0 +1,177 @@
+"""charge_payment: money moves once, and what was said stays said."""
+
+from collections.abc import Callable
+from types import ModuleType
+from uuid import UUID, uuid5
+
+import pytest
+
+from charge_payment.charge_payment import Charged, Declined
+from plumbing.publish import PublishError
+from plumbing.step import Contradiction
+from tests.world import ORDER_ID, World, said, sample
+
+PAYMENT_ID = uuid5(UUID(ORDER_ID), "payment")
+
+
+class LedgerGateway:
+    """A gateway that writes down every charge it is asked for, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.charges: list[tuple[UUID, str, int]] = []
+        self.answer: Charged | Declined = Charged(PAYMENT_ID)
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def charge(
+        self, *, idempotency_key: UUID, customer_id: str, amount_cents: int
+    ) -> Charged | Declined:
+        self.charges.append((idempotency_key, customer_id, amount_cents))
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return self.answer
+
+
+@pytest.fixture
+def gateway() -> LedgerGateway:
+    return LedgerGateway()
+
+
+@pytest.fixture
+def service(world: World, gateway: LedgerGateway) -> ModuleType:
+    module = world.handler("charge_payment")
+    module.gateway = gateway  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_reserved_order_is_charged_and_says_so(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+
+    service.handle(sample("InventoryReserved"), None)
+
+    assert gateway.charges == [(UUID(ORDER_ID), "CUST-1", 1998)]
+    assert world.said == [said("PaymentCharged")]
+    assert world.order()["paymentId"] == str(PAYMENT_ID)
+    assert world.statuses() == ["INVENTORY_RESERVED", "PAYMENT_CHARGED"]
+
+
+def test_a_declined_charge_says_why(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED", customerId="CUST-DECLINE")
+    gateway.answer = Declined("card declined")
+
+    service.handle(sample("InventoryReserved", customerId="CUST-DECLINE"), None)
+
+    assert world.said == [said("PaymentFailed")]
+    assert world.order()["failureReason"] == "card declined"
+    assert world.statuses() == ["INVENTORY_RESERVED", "PAYMENT_FAILED"]
+
+
+def test_a_second_delivery_says_the_same_and_charges_nothing(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    service.handle(sample("InventoryReserved"), None)
+
+    service.handle(sample("InventoryReserved"), None)
+
+    first, second = world.events.said
+    assert first == second
+    assert len(gateway.charges) == 1
+
+
+def test_two_deliveries_at_once_charge_under_one_key_and_say_the_same(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    gateway.meanwhile = lambda: service.handle(sample("InventoryReserved"), None)
+
+    service.handle(sample("InventoryReserved"), None)
+
+    first, second = world.events.said
+    assert first == second
+    assert {key for key, _, _ in gateway.charges} == {UUID(ORDER_ID)}
+    assert world.statuses() == ["INVENTORY_RESERVED", "PAYMENT_CHARGED"]
+
+
+def test_a_recorded_decline_stays_one_although_the_gateway_changed_its_mind(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    gateway.answer = Declined("card declined")
+    service.handle(sample("InventoryReserved"), None)
+
+    gateway.answer = Charged(PAYMENT_ID)
+    service.handle(sample("InventoryReserved"), None)
+
+    assert [event["detail-type"] for event in world.said] == ["PaymentFailed", "PaymentFailed"]
+    assert len(gateway.charges) == 1
+
+
+def test_a_refused_event_is_said_when_the_delivery_is_repeated(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    world.events.refusals = 1
+
+    with pytest.raises(PublishError, match=r"PaymentCharged: InternalFailure \(try again\)"):
+        service.handle(sample("InventoryReserved"), None)
+    assert world.said == []
+    service.handle(sample("InventoryReserved"), None)
+
+    assert world.said == [said("PaymentCharged")]
+    assert len(gateway.charges) == 1
+
+
+@pytest.mark.parametrize(
+    "status", ["CREATED", "INVENTORY_FAILED", "SHIPPING_SCHEDULED", "INVENTORY_RELEASED"]
+)
+def test_an_order_that_stands_elsewhere_is_left_alone(
+    world: World, service: ModuleType, gateway: LedgerGateway, status: str
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    world.dynamodb.tables["orders"][ORDER_ID]["status"] = {"S": status}
+    before = world.snapshot()
+
+    service.handle(sample("InventoryReserved"), None)
+
+    assert gateway.charges == []
+    assert world.said == []
+    assert world.snapshot() == before
+
+
+def test_an_event_that_is_not_the_one_said_of_the_order_charges_nothing(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+
+    with pytest.raises(Contradiction, match="differs from what is stored in amountCents"):
+        service.handle(sample("InventoryReserved", amountCents=1), None)
+
+    assert gateway.charges == []
+    assert world.said == []
+
+
+def test_an_event_of_an_order_that_is_not_stored_charges_nothing(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    with pytest.raises(Contradiction, match="not stored"):
+        service.handle(sample("InventoryReserved"), None)
+
+    assert gateway.charges == []
+
+
+def test_the_simulated_gateway_declines_one_customer_and_answers_a_key_always_alike() -> None:
+    from charge_payment.gateway import SimulatedGateway
+
+    gateway = SimulatedGateway()
+    key = UUID(ORDER_ID)
+
+    charged = gateway.charge(idempotency_key=key, customer_id="CUST-1", amount_cents=5)
+    again = SimulatedGateway().charge(idempotency_key=key, customer_id="CUST-1", amount_cents=5)
+    declined = gateway.charge(idempotency_key=key, customer_id="CUST-DECLINE", amount_cents=5)
+
+    assert charged == again == Charged(PAYMENT_ID)
+    assert declined == Declined("card declined")
