@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 Attributes = dict[str, Any]
 
 
-class ConditionalCheckFailedException(ClientError):  # noqa: N818  # botocore's name
+class ConditionalCheckFailedException(ClientError):  # botocore's name
     pass
 
 
-class TransactionCanceledException(ClientError):  # noqa: N818
+class TransactionCanceledException(ClientError):
     pass
 
 
@@ -200,4 +200,5 @@ def _refused(operation: str, found: Attributes | None) -> ClientError:
 
 
 def _error(kind: type[ClientError], code: str, operation: str, **response: Any) -> ClientError:
-    return kind({"Error": {"Code": code, "Message": code}, **response}, operation)  # type: ignore[arg-type]
+    answer: Any = {"Error": {"Code": code, "Message": code}, **response}
+    return kind(answer, operation)

@@ -157,7 +157,8 @@ def _allow(method: str, allowed: str) -> None:
 def _body(request: Mapping[str, Any]) -> bytes:
     text = request.get("body") or ""
     # API Gateway hands over as base64 whatever it does not take for text.
-    body = base64.b64decode(text) if request.get("isBase64Encoded") else text.encode()
+    encoded = request.get("isBase64Encoded")
+    body = base64.b64decode(text) if encoded else text.encode(errors="surrogatepass")
     if len(body) > MOST_BYTES:
         raise Refusal(
             413, "Body too large", f"Send at most {MOST_BYTES} bytes; these are {len(body)}."

@@ -1,0 +1,254 @@
+"""create_order: the orders' door."""
+
+import base64
+import json
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.world import ORDER_ID, ORDERS, World, request
+
+ORDER = {"customerId": "CUST-1", "sku": "COFFEE", "quantity": 2, "amountCents": 1998}
+KEY = {"idempotency-key": "a-key"}
+
+
+@pytest.fixture
+def service(world: World) -> ModuleType:
+    return world.handler("create_order")
+
+
+def test_an_order_is_stored_said_and_accepted(world: World, service: ModuleType) -> None:
+    answer = service.handle(request(body=ORDER), None)
+
+    body = json.loads(answer["body"])
+    order_id = body["orderId"]
+    assert answer["statusCode"] == 202
+    assert answer["headers"]["Location"] == f"/orders/{order_id}"
+    assert body == {"orderId": str(UUID(order_id)), "status": "CREATED"}
+    assert world.said == [
+        {
+            "source": "orders.create_order",
+            "detail-type": "OrderCreated",
+            "detail": {"orderId": order_id, **ORDER},
+        }
+    ]
+    assert world.statuses(order_id) == ["CREATED"]
+
+
+def test_the_quantity_is_one_when_it_is_not_given(world: World, service: ModuleType) -> None:
+    body = {name: value for name, value in ORDER.items() if name != "quantity"}
+
+    service.handle(request(body=body), None)
+
+    assert world.said[0]["detail"]["quantity"] == 1
+
+
+def test_a_body_that_comes_as_base64_is_read(world: World, service: ModuleType) -> None:
+    encoded = request(body=base64.b64encode(json.dumps(ORDER).encode()).decode())
+
+    answer = service.handle({**encoded, "isBase64Encoded": True}, None)
+
+    assert answer["statusCode"] == 202
+
+
+def test_fields_that_are_not_known_are_ignored(world: World, service: ModuleType) -> None:
+    answer = service.handle(request(body={**ORDER, "note": "a gift"}), None)
+
+    assert answer["statusCode"] == 202
+    assert "note" not in world.said[0]["detail"]
+
+
+def test_orders_without_a_key_are_orders_of_their_own(world: World, service: ModuleType) -> None:
+    service.handle(request(body=ORDER), None)
+    service.handle(request(body=ORDER), None)
+
+    assert len(world.dynamodb.tables[ORDERS]) == 2
+
+
+def test_the_same_key_and_body_are_the_same_order_and_answer(
+    world: World, service: ModuleType
+) -> None:
+    first = service.handle(request(body=ORDER, headers=KEY), None)
+    second = service.handle(request(body=ORDER, headers=KEY), None)
+
+    assert first == second
+    assert len(world.dynamodb.tables[ORDERS]) == 1
+    assert world.events.said[0] == world.events.said[1]
+
+
+def test_a_repeated_order_that_has_moved_on_is_not_said_again(
+    world: World, service: ModuleType
+) -> None:
+    first = service.handle(request(body=ORDER, headers=KEY), None)
+    order_id = json.loads(first["body"])["orderId"]
+    world.dynamodb.tables[ORDERS][order_id]["status"] = {"S": "INVENTORY_RESERVED"}
+
+    second = service.handle(request(body=ORDER, headers=KEY), None)
+
+    assert first == second
+    assert len(world.said) == 1
+
+
+@pytest.mark.parametrize("change", [{"quantity": 3}, {"sku": "TEA"}, {"amountCents": 1}])
+def test_the_same_key_with_another_body_is_refused(
+    world: World, service: ModuleType, change: dict[str, Any]
+) -> None:
+    service.handle(request(body=ORDER, headers=KEY), None)
+    before = world.snapshot()
+
+    answer = service.handle(request(body={**ORDER, **change}, headers=KEY), None)
+
+    assert _problem(answer, 422)["title"] == "Idempotency key reused"
+    assert world.snapshot() == before
+    assert len(world.said) == 1
+
+
+def test_an_order_whose_event_was_refused_is_said_when_sent_again(
+    world: World, service: ModuleType
+) -> None:
+    world.events.refusals = 1
+
+    refused = service.handle(request(body=ORDER, headers=KEY), None)
+    accepted = service.handle(request(body=ORDER, headers=KEY), None)
+
+    assert _problem(refused, 503)["title"] == "Not available"
+    assert refused["headers"]["Retry-After"] == "1"
+    assert accepted["statusCode"] == 202
+    assert len(world.dynamodb.tables[ORDERS]) == 1
+    assert len(world.said) == 1
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "schlüssel", "tab\t"])
+def test_a_key_that_is_not_visible_is_refused(world: World, service: ModuleType, key: str) -> None:
+    answer = service.handle(request(body=ORDER, headers={"idempotency-key": key}), None)
+
+    assert _problem(answer, 400)["title"] == "Invalid Idempotency-Key"
+    assert world.dynamodb.tables[ORDERS] == {}
+
+
+@pytest.mark.parametrize("body", ["{", "", "\ud800", '{"sku": "\\ud800"}', None])
+def test_what_is_not_json_is_refused(world: World, service: ModuleType, body: str | None) -> None:
+    answer = service.handle(request(body=body), None)
+
+    assert _problem(answer, 400)["title"] == "Malformed JSON"
+    assert world.dynamodb.tables[ORDERS] == {}
+
+
+@pytest.mark.parametrize("body", ["[]", "1", "null", '"order"'])
+def test_json_that_is_no_object_is_refused(world: World, service: ModuleType, body: str) -> None:
+    answer = service.handle(request(body=body), None)
+
+    assert _problem(answer, 400)["title"] == "Malformed order"
+    assert world.dynamodb.tables[ORDERS] == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "detail"),
+    [
+        ("customerId", 7, "Expected `str`, got `int`"),
+        ("customerId", "", "Expected `str` of length >= 1"),
+        ("sku", None, "Expected `str`, got `null`"),
+        ("sku", "S" * 129, "Expected `str` of length <= 128"),
+        ("quantity", 0, "Expected `int` >= 1"),
+        ("quantity", 1001, "Expected `int` <= 1000"),
+        ("quantity", 1.5, "Expected `int`, got `float`"),
+        ("quantity", True, "Expected `int`, got `bool`"),
+        ("amountCents", -1, "Expected `int` >= 0"),
+        ("amountCents", "5", "Expected `int`, got `str`"),
+        ("amountCents", 2**53, "Expected `int` <= 9007199254740991"),
+    ],
+)
+def test_a_wrong_field_is_named(
+    world: World, service: ModuleType, field: str, value: Any, detail: str
+) -> None:
+    answer = service.handle(request(body={**ORDER, field: value}), None)
+
+    assert _problem(answer, 422)["errors"] == [{"pointer": f"#/{field}", "detail": detail}]
+    assert world.dynamodb.tables[ORDERS] == {}
+    assert world.said == []
+
+
+def test_every_wrong_field_is_named_at_once(world: World, service: ModuleType) -> None:
+    answer = service.handle(request(body={"sku": 5, "quantity": 0}), None)
+
+    problem = _problem(answer, 422)
+    assert [error["pointer"] for error in problem["errors"]] == [
+        "#/customerId",
+        "#/sku",
+        "#/quantity",
+        "#/amountCents",
+    ]
+    assert problem["detail"] == "Correct customerId, sku, quantity, amountCents."
+
+
+def test_a_body_of_16_kb_is_read_and_one_byte_more_is_refused(
+    world: World, service: ModuleType
+) -> None:
+    room = 16 * 1024 - len(json.dumps({**ORDER, "note": ""}))
+    fits = json.dumps({**ORDER, "note": "n" * room})
+
+    accepted = service.handle(request(body=fits), None)
+    refused = service.handle(request(body=fits + " "), None)
+
+    assert accepted["statusCode"] == 202
+    assert _problem(refused, 413)["detail"] == "Send at most 16384 bytes; these are 16385."
+    assert len(world.said) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/orders", "POST"),
+        ("PUT", "/orders", "POST"),
+        ("DELETE", f"/orders/{ORDER_ID}", "GET"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_one(
+    service: ModuleType, method: str, path: str, allowed: str
+) -> None:
+    answer = service.handle(request(method, path), None)
+
+    assert _problem(answer, 405)["detail"] == f"Use {allowed} here."
+    assert answer["headers"]["Allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", f"/orders/{ORDER_ID}/items"])
+def test_another_path_is_not_found(service: ModuleType, path: str) -> None:
+    answer = service.handle(request("GET", path), None)
+
+    assert _problem(answer, 404)["title"] == "Not found"
+
+
+@pytest.mark.parametrize("order_id", [ORDER_ID, "not-a-uuid"])
+def test_an_unknown_order_is_not_found(service: ModuleType, order_id: str) -> None:
+    answer = service.handle(request("GET", f"/orders/{order_id}"), None)
+
+    assert _problem(answer, 404)["title"] == "Unknown order"
+
+
+def test_a_record_has_what_happened_and_nothing_of_the_customer(
+    world: World, service: ModuleType
+) -> None:
+    world.store_order("SHIPPING_SCHEDULED")
+
+    answer = service.handle(request("GET", f"/orders/{ORDER_ID}"), None)
+
+    stored = world.order()
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {
+        "orderId": ORDER_ID,
+        "status": "SHIPPING_SCHEDULED",
+        "reservationId": stored["reservationId"],
+        "paymentId": stored["paymentId"],
+        "trackingNumber": stored["trackingNumber"],
+        "history": [{"status": "SHIPPING_SCHEDULED", "at": "2026-01-31T09:00:00.000Z"}],
+    }
+
+
+def _problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = json.loads(answer["body"])
+    assert (answer["statusCode"], problem["status"]) == (status, status)
+    return problem

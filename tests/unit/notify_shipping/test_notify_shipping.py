@@ -1,0 +1,103 @@
+"""notify_shipping: one shipment per paid order."""
+
+from types import ModuleType
+from uuid import UUID
+
+import pytest
+
+from notify_shipping.carrier import SimulatedCarrier
+from plumbing.publish import PublishError
+from plumbing.step import Contradiction
+from tests.world import ORDER_ID, World, said, sample
+
+
+class LedgerCarrier(SimulatedCarrier):
+    """A carrier that writes down every booking it is asked for."""
+
+    def __init__(self) -> None:
+        self.bookings: list[tuple[UUID, str, str, int]] = []
+
+    def book(self, *, idempotency_key: UUID, customer_id: str, sku: str, quantity: int) -> str:
+        self.bookings.append((idempotency_key, customer_id, sku, quantity))
+        return super().book(
+            idempotency_key=idempotency_key, customer_id=customer_id, sku=sku, quantity=quantity
+        )
+
+
+@pytest.fixture
+def carrier() -> LedgerCarrier:
+    return LedgerCarrier()
+
+
+@pytest.fixture
+def service(world: World, carrier: LedgerCarrier) -> ModuleType:
+    module = world.handler("notify_shipping")
+    module.carrier = carrier  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_paid_order_is_booked_and_says_so(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+
+    service.handle(sample("PaymentCharged"), None)
+
+    assert carrier.bookings == [(UUID(ORDER_ID), "CUST-1", "COFFEE", 2)]
+    assert world.said == [said("ShippingScheduled")]
+    assert world.order()["trackingNumber"] == world.said[0]["detail"]["trackingNumber"]
+    assert world.statuses() == ["PAYMENT_CHARGED", "SHIPPING_SCHEDULED"]
+
+
+def test_a_second_delivery_says_the_same_and_books_nothing(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+    service.handle(sample("PaymentCharged"), None)
+
+    service.handle(sample("PaymentCharged"), None)
+
+    first, second = world.events.said
+    assert first == second
+    assert len(carrier.bookings) == 1
+
+
+def test_a_refused_event_is_said_when_the_delivery_is_repeated(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+    world.events.refusals = 1
+
+    with pytest.raises(PublishError, match="InternalFailure"):
+        service.handle(sample("PaymentCharged"), None)
+    service.handle(sample("PaymentCharged"), None)
+
+    assert world.said == [said("ShippingScheduled")]
+    assert len(carrier.bookings) == 1
+
+
+@pytest.mark.parametrize("status", ["CREATED", "PAYMENT_FAILED", "INVENTORY_RELEASED"])
+def test_an_order_that_is_not_paid_ships_nothing(
+    world: World, service: ModuleType, carrier: LedgerCarrier, status: str
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+    world.dynamodb.tables["orders"][ORDER_ID]["status"] = {"S": status}
+    before = world.snapshot()
+
+    service.handle(sample("PaymentCharged"), None)
+
+    assert carrier.bookings == []
+    assert world.said == []
+    assert world.snapshot() == before
+
+
+def test_an_event_that_is_not_the_one_said_of_the_order_ships_nothing(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+
+    with pytest.raises(Contradiction, match="differs from what is stored in customerId"):
+        service.handle(sample("PaymentCharged", customerId="THIEF"), None)
+
+    assert carrier.bookings == []
+    assert world.said == []

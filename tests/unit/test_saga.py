@@ -1,0 +1,73 @@
+"""The whole flow on AWS in memory: where orders end, and what it costs."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from tests.world import World, request
+
+
+@pytest.mark.parametrize(
+    ("customer", "sku", "statuses", "calls"),
+    [
+        (
+            "CUST-1",
+            "COFFEE",
+            ["CREATED", "INVENTORY_RESERVED", "PAYMENT_CHARGED", "SHIPPING_SCHEDULED"],
+            # A write and a publish in each of four steps, and a look at the order before each
+            # thing that cannot be taken back: the charge and the shipment.
+            {"PutItem": 1, "TransactWriteItems": 1, "UpdateItem": 2, "GetItem": 2, "PutEvents": 4},
+        ),
+        (
+            "CUST-1",
+            "TEA",
+            ["CREATED", "INVENTORY_FAILED"],
+            {"PutItem": 1, "TransactWriteItems": 1, "UpdateItem": 1, "PutEvents": 2},
+        ),
+        (
+            "CUST-DECLINE",
+            "COFFEE",
+            ["CREATED", "INVENTORY_RESERVED", "PAYMENT_FAILED", "INVENTORY_RELEASED"],
+            {"PutItem": 1, "TransactWriteItems": 2, "UpdateItem": 1, "GetItem": 1, "PutEvents": 3},
+        ),
+    ],
+    ids=["happy", "out of stock", "declined"],
+)
+def test_an_order_ends_with_so_many_calls_to_aws(
+    world: World, customer: str, sku: str, statuses: list[str], calls: dict[str, int]
+) -> None:
+    world.stock("COFFEE", 10)
+    order = {"customerId": customer, "sku": sku, "amountCents": 500}
+
+    answer = world.handler("create_order").handle(request(body=order), None)
+    world.run()
+
+    assert world.statuses(json.loads(answer["body"])["orderId"]) == statuses
+    assert Counter(world.dynamodb.calls + world.events.calls) == calls
+    assert world.units("COFFEE") == (9 if statuses[-1] == "SHIPPING_SCHEDULED" else 10)
+
+
+def test_a_happy_order_fits_one_write_unit(world: World) -> None:
+    world.stock("S" * 36, 10)
+    order = {"customerId": "C" * 36, "sku": "S" * 36, "quantity": 9, "amountCents": 1_000_000}
+
+    world.handler("create_order").handle(request(body=order), None)
+    world.run()
+
+    [item] = world.dynamodb.tables["orders"].values()
+    assert _size(item) <= 1024
+
+
+def _size(attribute: object) -> int:
+    """Count bytes as DynamoDB does: names and values as UTF-8, three and one more per nesting."""
+    match attribute:
+        case {"S": str(text)} | {"N": str(text)}:
+            return len(text.encode())
+        case {"L": list(values)}:
+            return 3 + sum(1 + _size(value) for value in values)
+        case {"M": dict(values)}:
+            return 3 + sum(1 + len(name) + _size(value) for name, value in values.items())
+        case dict():
+            return sum(len(name) + _size(value) for name, value in attribute.items())
+    raise NotImplementedError(attribute)
