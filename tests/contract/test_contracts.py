@@ -1,0 +1,106 @@
+"""Both sides of every event agree on what crosses the bus."""
+
+import json
+from typing import Any
+
+import jsonschema
+import msgspec
+import openapi_spec_validator
+import pytest
+
+from contracts import CONTRACTS, FOLDER, Contract
+from contracts.generate import documents
+from plumbing.envelope import EnvelopeError, decode
+from plumbing.publish import Entry
+from tests.world import SAMPLES, World, sample
+
+SAID = [pytest.param(contract, id=contract.detail_type) for contract in CONTRACTS]
+HEARD = [
+    pytest.param(service, struct, id=f"{service} hears {struct.__name__}")
+    for contract in CONTRACTS
+    for service, struct in contract.heard.items()
+]
+FIELDS = [
+    pytest.param(service, struct, field, id=f"{service} {field}")
+    for contract in CONTRACTS
+    for service, struct in contract.heard.items()
+    for field in SAMPLES[contract.detail_type]["detail"]
+]
+
+
+@pytest.mark.parametrize("contract", SAID)
+def test_what_the_producer_says_is_the_sample(contract: Contract) -> None:
+    agreed = sample(contract.detail_type)
+
+    entry = Entry.of(f"orders.{contract.said_by}", msgspec.convert(agreed["detail"], contract.said))
+
+    assert entry.source == agreed["source"]
+    assert entry.detail_type == agreed["detail-type"]
+    assert list(json.loads(entry.detail).items()) == list(agreed["detail"].items())
+
+
+@pytest.mark.parametrize("contract", SAID)
+def test_the_sample_fits_the_schema_and_a_lesser_one_does_not(contract: Contract) -> None:
+    schema = json.loads(contract.schema.read_text())
+    detail = sample(contract.detail_type)["detail"]
+
+    jsonschema.validate(detail, schema)
+    for field in detail:
+        lesser = {name: value for name, value in detail.items() if name != field}
+        with pytest.raises(jsonschema.ValidationError, match=field):
+            jsonschema.validate(lesser, schema)
+
+
+@pytest.mark.parametrize(("service", "struct"), HEARD)
+def test_a_consumer_hears_the_sample_and_tolerates_what_is_new_in_it(
+    service: str, struct: type[msgspec.Struct]
+) -> None:
+    agreed = sample(struct.__name__)
+    with_more = sample(struct.__name__, giftNote="for you")
+
+    heard = decode(agreed, struct)
+
+    assert msgspec.to_builtins(heard) == agreed["detail"]
+    assert decode(with_more, struct) == heard
+
+
+@pytest.mark.parametrize("wrong", ["missing", "of another type"])
+@pytest.mark.parametrize(("service", "struct", "field"), FIELDS)
+def test_a_handler_names_a_field_that_is_missing_or_wrong_and_does_nothing(
+    world: World, service: str, struct: type[msgspec.Struct], field: str, wrong: str
+) -> None:
+    delivered = sample(struct.__name__)
+    if wrong == "missing":
+        del delivered["detail"][field]
+    else:
+        delivered["detail"][field] = {"another": "type"}
+    before = world.snapshot()
+
+    with pytest.raises(EnvelopeError, match=f"{struct.__name__}: .*{field}"):
+        world.handler(service).handle(delivered, None)
+
+    assert world.snapshot() == before
+    assert world.dynamodb.calls == world.events.calls == []
+
+
+@pytest.mark.parametrize(("service", "struct"), HEARD)
+def test_a_handler_refuses_every_event_that_it_does_not_hear(
+    world: World, service: str, struct: type[msgspec.Struct]
+) -> None:
+    handle = world.handler(service).handle
+    others = [name for name in SAMPLES if name != struct.__name__]
+
+    for other in others:
+        with pytest.raises(EnvelopeError, match=f"expected detail-type {struct.__name__}"):
+            handle(sample(other), None)
+
+    assert world.dynamodb.calls == world.events.calls == []
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_the_generated_documents_are_those_of_the_structs(path: Any) -> None:
+    assert path.read_text() == documents()[path], "run `make contracts`"
+
+
+def test_the_openapi_document_is_valid() -> None:
+    openapi_spec_validator.validate(json.loads((FOLDER / "openapi.json").read_text()))

@@ -1,0 +1,47 @@
+"""The synthesized app."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.deploy import PLATFORM, SERVICES, stack_name, synthesize
+from harness.environment import HOME
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What `cdk synth` makes: a template for each stack, and the manifest."""
+
+    folder: Path
+
+    @property
+    def stacks(self) -> list[str]:
+        return [PLATFORM, *map(stack_name, SERVICES)]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self._load("manifest.json")
+
+    def template(self, stack: str) -> dict[str, Any]:
+        return self._load(f"{stack}.template.json")
+
+    def resources(self, stack: str, kind: str) -> list[dict[str, Any]]:
+        """Answer the properties of a stack's resources of one kind."""
+        found = self.template(stack)["Resources"].values()
+        return [one.get("Properties", {}) for one in found if one["Type"] == kind]
+
+    def resource(self, stack: str, kind: str) -> dict[str, Any]:
+        [properties] = self.resources(stack, kind)
+        return properties
+
+    def _load(self, name: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads((self.folder / name).read_text())
+        return loaded
+
+
+@pytest.fixture(scope="session")
+def assembly() -> Assembly:
+    return Assembly(synthesize(HOME))

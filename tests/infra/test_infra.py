@@ -1,0 +1,250 @@
+"""The stacks: wired as the services say, allowed no more than they need, each by itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack, Validations
+from aws_cdk import aws_sqs as sqs
+from cdk_nag import AwsSolutionsChecks
+
+from contracts import CONTRACTS
+from harness.deploy import PLATFORM, SERVICES, stack_name
+from infra.app import build_app
+from tests.infra.conftest import Assembly
+from tests.world import SAMPLES, sample
+
+ACCOUNT = SAMPLES["OrderCreated"]["account"]
+HEARERS = {service: c.detail_type for c in CONTRACTS for service in c.heard}
+SAYERS = {
+    service: [c.detail_type for c in CONTRACTS if c.said_by == service] for service in SERVICES
+}
+TABLES = {
+    "create_order": {"orders": {"PutItem", "GetItem"}},
+    "reserve_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
+    "charge_payment": {"orders": {"GetItem", "UpdateItem"}},
+    "notify_shipping": {"orders": {"GetItem", "UpdateItem"}},
+    "release_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
+}
+
+
+def test_four_rules_lead_to_four_services_and_http_to_the_fifth(assembly: Assembly) -> None:
+    rules = {
+        stack: len(assembly.resources(stack, "AWS::Events::Rule")) for stack in assembly.stacks
+    }
+    functions = {
+        stack: len(assembly.resources(stack, "AWS::Lambda::Function")) for stack in assembly.stacks
+    }
+    routes = assembly.resources(stack_name("create_order"), "AWS::ApiGatewayV2::Route")
+
+    assert rules == {stack_name(s): int(s in HEARERS) for s in SERVICES} | {PLATFORM: 0}
+    assert functions == {stack_name(s): 1 for s in SERVICES} | {PLATFORM: 0}
+    assert {route["RouteKey"] for route in routes} == {"ANY /orders", "ANY /orders/{orderId}"}
+
+
+@pytest.mark.parametrize("service", HEARERS)
+def test_a_rule_matches_the_one_event_that_its_service_hears(
+    assembly: Assembly, service: str
+) -> None:
+    pattern = _pattern(assembly, service)
+
+    assert [name for name in SAMPLES if _matches(pattern, sample(name))] == [HEARERS[service]]
+
+
+@pytest.mark.parametrize("service", HEARERS)
+@pytest.mark.parametrize("field", ["account", "source", "detail-type"])
+def test_a_rule_does_not_match_what_another_account_source_or_type_says(
+    assembly: Assembly, service: str, field: str
+) -> None:
+    pattern = _pattern(assembly, service)
+    foreign = {**sample(HEARERS[service]), field: "another"}
+
+    assert not _matches(pattern, foreign)
+
+
+@pytest.mark.parametrize("service", HEARERS)
+def test_what_cannot_be_handed_over_or_fails_goes_to_the_services_own_queue(
+    assembly: Assembly, service: str
+) -> None:
+    stack = stack_name(service)
+    [target] = assembly.resource(stack, "AWS::Events::Rule")["Targets"]
+    asynchronous = assembly.resource(stack, "AWS::Lambda::EventInvokeConfig")
+    [queue] = [
+        name
+        for name, resource in assembly.template(stack)["Resources"].items()
+        if resource["Type"] == "AWS::SQS::Queue"
+    ]
+
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": arn}
+    assert target["RetryPolicy"] == {
+        "MaximumEventAgeInSeconds": 86400,
+        "MaximumRetryAttempts": 185,
+    }
+    assert asynchronous["DestinationConfig"] == {"OnFailure": {"Destination": arn}}
+    assert asynchronous["MaximumRetryAttempts"] == 2
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: str) -> None:
+    statements = assembly.resource(stack_name(service), "AWS::IAM::Policy")["PolicyDocument"][
+        "Statement"
+    ]
+    allowed = {
+        (action, _arn_end(statement["Resource"]))
+        for statement in statements
+        for action in _listed(statement["Action"])
+    }
+
+    expected = {("logs:CreateLogStream", "Log"), ("logs:PutLogEvents", "Log")}
+    for table, actions in TABLES[service].items():
+        expected |= {(f"dynamodb:{action}", f"table/order-saga-{table}") for action in actions}
+    if SAYERS[service]:
+        expected |= {("events:PutEvents", "event-bus/order-saga")}
+    if service in HEARERS:
+        expected |= {
+            (f"sqs:{action}", "Failures")
+            for action in ("SendMessage", "GetQueueAttributes", "GetQueueUrl")
+        }
+    assert allowed == expected
+    assert all(statement["Effect"] == "Allow" for statement in statements)
+
+
+@pytest.mark.parametrize("service", [service for service in SERVICES if SAYERS[service]])
+def test_a_service_may_say_its_own_events_only(assembly: Assembly, service: str) -> None:
+    statements = assembly.resource(stack_name(service), "AWS::IAM::Policy")["PolicyDocument"][
+        "Statement"
+    ]
+    [condition] = [one["Condition"] for one in statements if one["Action"] == "events:PutEvents"]
+
+    said = _listed(condition["StringEquals"].pop("events:detail-type"))
+    assert condition == {"StringEquals": {"events:source": f"orders.{service}"}}
+    assert sorted(said) == sorted(SAYERS[service])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_function_is_a_container_image_with_a_log_that_is_kept_a_month(
+    assembly: Assembly, service: str
+) -> None:
+    stack = stack_name(service)
+    function = assembly.resource(stack, "AWS::Lambda::Function")
+    logs = assembly.resources(stack, "AWS::Logs::LogGroup")
+
+    assert function["PackageType"] == "Image"
+    assert function["Architectures"] == ["x86_64"]
+    assert [log["RetentionInDays"] for log in logs] == [30] * len(logs)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_function_gets_every_setting_that_its_handler_reads(
+    assembly: Assembly, service: str, world: Any
+) -> None:
+    function = assembly.resource(stack_name(service), "AWS::Lambda::Function")
+
+    settings = world.handler(service).Settings
+
+    given = set(function["Environment"]["Variables"])
+    assert given == {field.upper() for field in settings.__struct_fields__}
+
+
+def test_stacks_lean_on_no_other_stack(assembly: Assembly) -> None:
+    texts = {stack: json.dumps(assembly.template(stack)) for stack in assembly.stacks}
+    artifacts = assembly.manifest["artifacts"]
+    needed = {stack: artifacts[stack].get("dependencies", []) for stack in assembly.stacks}
+
+    assert [stack for stack, text in texts.items() if "ImportValue" in text] == []
+    assert [stack for stack, text in texts.items() if '"Export"' in text] == []
+    assert needed == {stack: [f"{stack}.assets"] for stack in assembly.stacks}
+
+
+def test_synthesis_asks_nothing_of_any_account(assembly: Assembly) -> None:
+    manifest = assembly.manifest
+    environments = {manifest["artifacts"][stack]["environment"] for stack in assembly.stacks}
+
+    assert "missing" not in manifest
+    assert environments == {"aws://unknown-account/unknown-region"}
+
+
+def test_platform_and_architecture_change_together(tmp_path: Path) -> None:
+    build_app(App(outdir=str(tmp_path), context={"architecture": "arm64"})).synth()
+    arm = Assembly(tmp_path)
+
+    for service in SERVICES:
+        stack = stack_name(service)
+        [image] = json.loads((tmp_path / f"{stack}.assets.json").read_text())[
+            "dockerImages"
+        ].values()
+        assert arm.resource(stack, "AWS::Lambda::Function")["Architectures"] == ["arm64"]
+        assert image["source"]["platform"] == "linux/arm64"
+
+
+def test_an_unknown_architecture_is_refused() -> None:
+    with pytest.raises(ValueError, match="architecture mips is none of x86_64, arm64"):
+        build_app(App(context={"architecture": "mips"}))
+
+
+def test_a_deployment_can_have_names_of_its_own(tmp_path: Path) -> None:
+    build_app(App(outdir=str(tmp_path), context={"prefix": "blue"})).synth()
+
+    names = {path.name for path in tmp_path.glob("*.template.json")}
+    assert names == {
+        f"{'blue' + stack.removeprefix('order-saga')}.template.json"
+        for stack in [PLATFORM, *map(stack_name, SERVICES)]
+    }
+    assert "order-saga" not in "".join(
+        json.dumps(json.loads((tmp_path / name).read_text())["Resources"]) for name in names
+    )
+
+
+def test_cdk_nag_finds_nothing_that_is_not_acknowledged(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    build_app(app).synth()
+
+    assert _findings(tmp_path) == []
+
+
+def test_cdk_nag_would_find_a_careless_queue(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    sqs.Queue(Stack(app, "Careless"), "Queue")
+
+    with pytest.raises(RuntimeError, match="AwsSolutions-SQS4"):
+        app.synth()
+
+
+def _findings(folder: Path) -> list[str]:
+    report = json.loads((folder / "validation-report.json").read_text())
+    return [
+        violation["ruleName"]
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+    ]
+
+
+def _pattern(assembly: Assembly, service: str) -> dict[str, list[Any]]:
+    pattern: dict[str, list[Any]] = assembly.resource(stack_name(service), "AWS::Events::Rule")[
+        "EventPattern"
+    ]
+    assert pattern.pop("account") == [{"Ref": "AWS::AccountId"}]
+    return {**pattern, "account": [ACCOUNT]}
+
+
+def _matches(pattern: dict[str, list[Any]], event: dict[str, Any]) -> bool:
+    """Match as EventBridge does for the patterns used here: each field is one of the values."""
+    return all(event.get(field) in values for field, values in pattern.items())
+
+
+def _listed(one_or_more: str | list[str]) -> list[str]:
+    return [one_or_more] if isinstance(one_or_more, str) else one_or_more
+
+
+def _arn_end(resource: Any) -> str:
+    """Answer what an ARN ends in, or the kind of the resource in the stack that it is of."""
+    match resource:
+        case {"Fn::GetAtt": [str(name), "Arn"]}:
+            return name[:-8]
+        case {"Fn::Join": ["", [*_, str(end)]]}:
+            return end.removeprefix(":")
+    raise NotImplementedError(resource)
