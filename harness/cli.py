@@ -16,9 +16,8 @@ from typing import Any
 
 import msgspec
 
-from harness import environment
+from harness import emulator, environment
 from harness.deploy import SERVICES
-from harness.emulator import last_line
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.terminal import Progress, Way, console, milliseconds, show
 from harness.trouble import Trouble
@@ -43,6 +42,8 @@ def main(arguments: list[str]) -> int:
         # The reader of our output went away, as `| head` does: so may we.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        emulator.stop_children()
 
 
 def up(call: argparse.Namespace) -> int:
@@ -58,15 +59,16 @@ def up(call: argparse.Namespace) -> int:
     console.print("Place orders:    ./saga trigger --scenario all")
     if call.detach:
         console.print("Stop it:         ./saga down")
+        emulator.detach(started.emulator)
         return 0
     console.print("Stop it:         Ctrl-C")
     try:
         while started.emulator.lives():
             time.sleep(0.5)
-        if environment.find(call.home) is None and not (call.home / "environment.json").exists():
-            console.print("Stopped by `saga down`.")
-            return 0
-        raise Trouble(f"The emulator ended by itself: {last_line(call.home)}")
+        if not environment.was_stopped(call.home):
+            raise Trouble(f"The emulator ended by itself: {emulator.last_line(call.home)}")
+        console.print("Stopped by `saga down`.")
+        return 0
     finally:
         environment.down(call.home)
 

@@ -23,6 +23,10 @@ START_SECONDS = 60
 STOP_SECONDS = 5
 
 
+# What this process started and still has to stop: a detached emulator is not among them.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
 class Emulator(msgspec.Struct, frozen=True):
     """A running emulator: its process group and where it listens."""
 
@@ -73,6 +77,7 @@ def start(home: Path, port: int | None) -> Emulator:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        _children[process.pid] = process
     emulator = Emulator(process.pid, port)
     deadline = time.monotonic() + START_SECONDS
     try:
@@ -90,16 +95,40 @@ def start(home: Path, port: int | None) -> Emulator:
 
 def stop(emulator: Emulator) -> None:
     """End the emulator and every function it started; fine when they are gone already."""
+    _stop_group(emulator.pid)
+
+
+def stop_children() -> None:
+    """End every emulator that this process started and did not detach from."""
+    for pid in list(_children):
+        _stop_group(pid)
+
+
+def detach(emulator: Emulator) -> None:
+    """Let the emulator outlive this process."""
+    # Popen would warn of a child that it never saw end.
+    _children.pop(emulator.pid).returncode = 0
+
+
+def _stop_group(group: int) -> None:
     for ending in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(emulator.pid, ending)
-        except (ProcessLookupError, PermissionError):
-            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, ending)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
-            if _group_is_gone(emulator.pid):
+            if group in _children and _children[group].poll() is not None:
+                del _children[group]
+            if _is_gone(group):
                 return
             time.sleep(0.02)
+
+
+def _is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def last_line(home: Path) -> str:
@@ -108,16 +137,6 @@ def last_line(home: Path) -> str:
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
     said = [line for line in lines if line.strip()]
     return f"{said[-1].strip() if said else 'it said nothing'} (all of it: {log})"
-
-
-def _group_is_gone(group: int) -> bool:
-    with contextlib.suppress(ChildProcessError):  # not a child of this process
-        os.waitpid(group, os.WNOHANG)
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def _environment(port: int, temporary: Path) -> dict[str, str]:

@@ -42,6 +42,11 @@ def find(home: Path) -> Environment | None:
     return environment if environment.emulator.lives() else None
 
 
+def was_stopped(home: Path) -> bool:
+    """Tell whether `down` ended what ran here."""
+    return not _state(home).exists()
+
+
 def require(home: Path) -> Environment:
     """Answer the environment that runs under this home; raises Trouble when none does."""
     environment = find(home)
@@ -71,7 +76,7 @@ def up(home: Path, port: int | None, tell: Tell) -> Environment:
         except BaseException:
             emulator.stop(started)
             raise
-    return environment
+        return environment
 
 
 def deploy_again(home: Path, services: list[str], tell: Tell) -> None:
@@ -94,9 +99,10 @@ def deploy_again(home: Path, services: list[str], tell: Tell) -> None:
 def down(home: Path) -> bool:
     """Stop what runs under this home; answers whether anything did."""
     environment = find(home)
+    # First the file, so that a `saga up` that stays sees that this end was wanted.
+    _state(home).unlink(missing_ok=True)
     if environment:
         emulator.stop(environment.emulator)
-    _state(home).unlink(missing_ok=True)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     return environment is not None
 

@@ -1,0 +1,212 @@
+"""Orders over HTTP, through the bus and the five functions, to their ends."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+
+from harness.deploy import session, stack_name
+from harness.environment import Environment
+from harness.orders import SCENARIOS, Orders, Request
+from tests.world import sample
+
+BODY = {"customerId": "CUST-1", "sku": "COFFEE", "amountCents": 500}
+
+
+def test_a_happy_order_is_shipped(orders: Orders) -> None:
+    order_id = orders.place(SCENARIOS["happy"])
+
+    record = orders.ended(order_id)
+
+    assert _statuses(record) == [
+        "CREATED",
+        "INVENTORY_RESERVED",
+        "PAYMENT_CHARGED",
+        "SHIPPING_SCHEDULED",
+    ]
+    assert list(record) == [
+        "orderId",
+        "status",
+        "reservationId",
+        "paymentId",
+        "trackingNumber",
+        "history",
+    ]
+    assert record["orderId"] == str(UUID(order_id))
+    assert record["reservationId"] == str(UUID(record["reservationId"]))
+    assert record["paymentId"] == str(UUID(record["paymentId"]))
+    assert record["trackingNumber"].startswith("TRK-")
+    assert all(one["at"] <= next_["at"] for one, next_ in pairwise(record["history"]))
+
+
+def test_an_order_of_what_is_not_there_fails_and_says_why(orders: Orders) -> None:
+    order_id = orders.place(SCENARIOS["out-of-stock"])
+
+    record = orders.ended(order_id)
+
+    assert _statuses(record) == ["CREATED", "INVENTORY_FAILED"]
+    assert _plain(record) == {
+        "orderId": order_id,
+        "status": "INVENTORY_FAILED",
+        "failureReason": "out of stock",
+    }
+
+
+def test_a_declined_order_gives_its_stock_back(saga: Environment, orders: Orders) -> None:
+    saga.stock.fill({"DECLINED-ONLY": 5})
+    order = msgspec.structs.replace(SCENARIOS["declined"], sku="DECLINED-ONLY", quantity=3)
+
+    record = orders.ended(orders.place(order))
+
+    assert _statuses(record) == [
+        "CREATED",
+        "INVENTORY_RESERVED",
+        "PAYMENT_FAILED",
+        "INVENTORY_RELEASED",
+    ]
+    assert record["failureReason"] == "card declined"
+    assert "paymentId" not in record
+    assert saga.stock.units("DECLINED-ONLY") == 5
+
+
+def test_what_is_accepted_tells_where_it_can_be_followed(saga: Environment) -> None:
+    accepted = httpx.post(f"{saga.api_url}/orders", json=BODY)
+
+    followed = httpx.get(f"{saga.api_url}{accepted.headers['location']}")
+
+    assert accepted.status_code == 202
+    assert accepted.json()["status"] == "CREATED"
+    assert followed.status_code == 200
+    assert followed.json()["orderId"] == accepted.json()["orderId"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/orders/94f7a3c2-5d1b-4e8a-9c60-2b7d8f01e3a5", None, 404),
+        ("GET", "/orders/nonsense", None, 404),
+        ("DELETE", "/orders", None, 405),
+        ("POST", "/orders/94f7a3c2-5d1b-4e8a-9c60-2b7d8f01e3a5", BODY, 405),
+        ("POST", "/orders", {**BODY, "quantity": 0}, 422),
+        ("POST", "/orders", [], 400),
+        ("POST", "/orders", {**BODY, "note": "n" * 20_000}, 413),
+    ],
+)
+def test_a_bad_request_is_answered_with_a_problem(
+    saga: Environment, method: str, path: str, body: Any, status: int
+) -> None:
+    content = None if body is None else json.dumps(body)
+
+    answer = httpx.request(method, f"{saga.api_url}{path}", content=content)
+
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_key_sent_twice_is_one_order_and_with_another_body_none(saga: Environment) -> None:
+    def send(body: dict[str, Any]) -> httpx.Response:
+        headers = {"Idempotency-Key": "e2e-key"}
+        return httpx.post(f"{saga.api_url}/orders", json=body, headers=headers)
+
+    first, second, other = send(BODY), send(BODY), send({**BODY, "amountCents": 501})
+
+    assert (first.status_code, first.json()) == (second.status_code, second.json())
+    assert first.headers["location"] == second.headers["location"]
+    assert (other.status_code, other.json()["title"]) == (422, "Idempotency key reused")
+
+
+def test_of_two_orders_racing_for_the_last_unit_one_ships(
+    saga: Environment, orders: Orders
+) -> None:
+    saga.stock.fill({"RACED-FOR": 1})
+    order = Request(customer_id="CUST-1", sku="RACED-FOR", quantity=1, amount_cents=500)
+
+    with ThreadPoolExecutor(2) as pool:
+        records = list(pool.map(orders.ended, pool.map(orders.place, [order, order])))
+
+    assert sorted(record["status"] for record in records) == [
+        "INVENTORY_FAILED",
+        "SHIPPING_SCHEDULED",
+    ]
+    assert saga.stock.units("RACED-FOR") == 0
+
+
+def test_fifty_orders_at_once_all_end_and_the_stock_adds_up(
+    saga: Environment, orders: Orders
+) -> None:
+    saga.stock.fill({"FIFTY": 30})
+    paying = Request(customer_id="CUST-1", sku="FIFTY", quantity=1, amount_cents=500)
+    declined = msgspec.structs.replace(paying, customer_id="CUST-DECLINE")
+    elsewhere = SCENARIOS["out-of-stock"]
+
+    with ThreadPoolExecutor(50) as pool:
+        placed = pool.map(orders.place, [paying, declined, elsewhere, paying, declined] * 10)
+        # Each of the fifty starts functions of its own: on two cores that is a while.
+        records = pool.map(lambda order_id: orders.ended(order_id, seconds=300), placed)
+        ends = Counter(record["status"] for record in records)
+
+    assert ends.total() == 50
+    assert saga.stock.units("FIFTY") == 30 - ends["SHIPPING_SCHEDULED"]
+    # Ten were for another SKU; twenty wanted one of thirty units and could pay, so that some of
+    # those may have found it held by some of the twenty that then could not.
+    assert ends["INVENTORY_FAILED"] >= 10
+    assert 10 <= ends["SHIPPING_SCHEDULED"] <= 20
+
+
+@pytest.mark.parametrize(
+    ("service", "detail_type"),
+    [
+        ("reserve_inventory", "OrderCreated"),
+        ("charge_payment", "InventoryReserved"),
+        ("notify_shipping", "PaymentCharged"),
+    ],
+)
+def test_an_event_that_comes_again_after_the_end_moves_nothing(
+    saga: Environment, orders: Orders, service: str, detail_type: str
+) -> None:
+    saga.stock.fill({"COMES-AGAIN": 5})
+    order = Request(customer_id="CUST-1", sku="COMES-AGAIN", quantity=2, amount_cents=500)
+    ended = orders.ended(orders.place(order))
+    again = sample(detail_type, **{**_detail(order), **_plain(ended)})
+
+    # The emulator delivers once, so the second delivery is made by hand.
+    answer = _invoke(saga, service, again)
+
+    assert "FunctionError" not in answer
+    assert orders.find(ended["orderId"]) == ended
+    assert saga.stock.units("COMES-AGAIN") == 3
+
+
+def test_poison_is_an_error_that_names_the_field(saga: Environment) -> None:
+    poison = sample("InventoryReserved", amountCents="a lot")
+
+    answer = _invoke(saga, "charge_payment", poison)
+
+    assert answer["FunctionError"] == "Unhandled"
+    error = json.loads(answer["Payload"].read())
+    assert error["errorType"] == "EnvelopeError"
+    assert "`$.amountCents`" in error["errorMessage"]
+
+
+def _invoke(saga: Environment, service: str, event: dict[str, Any]) -> Any:
+    client = session().client("lambda", endpoint_url=saga.emulator.url)
+    return client.invoke(FunctionName=stack_name(service), Payload=json.dumps(event))
+
+
+def _detail(order: Request) -> dict[str, Any]:
+    detail: dict[str, Any] = msgspec.to_builtins(order)
+    return detail
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "history"}
+
+
+def _statuses(record: dict[str, Any]) -> list[str]:
+    return [step["status"] for step in record["history"]]

@@ -1,0 +1,291 @@
+"""The `saga` command, as a person runs it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from harness import environment
+from harness.deploy import PREFIX, session, stack_name
+from harness.emulator import ROOT
+
+Found = TypeVar("Found")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("home")
+    yield home
+    environment.down(home)
+
+
+@pytest.fixture(scope="module")
+def running(home: Path) -> Path:
+    started = _saga(home, "up", "--detach")
+    assert started.returncode == 0, started.stderr
+    return home
+
+
+def test_up_shows_what_it_does_and_how_to_order(tmp_path: Path) -> None:
+    started = _saga(tmp_path, "up", "--detach")
+    found = environment.find(tmp_path)
+    stopped = _saga(tmp_path, "down")
+
+    assert started.returncode == 0
+    assert "Starting the emulator ..." in started.stdout
+    assert "Deploying order-saga-release-inventory ..." in started.stdout
+    assert found is not None
+    assert f"The orders' API: {found.api_url}" in started.stdout
+    assert stopped.stdout == "Stopped.\n"
+    assert _is_gone(found.emulator.pid)
+
+
+def test_a_second_up_says_that_one_runs(running: Path) -> None:
+    again = _saga(running, "up", "--detach")
+
+    found = environment.find(running)
+    assert found is not None
+    assert again.returncode == 0
+    assert again.stdout == f"Running already: {found.api_url} (`saga down` stops it)\n"
+
+
+def test_down_twice_says_that_nothing_runs(tmp_path: Path) -> None:
+    stopped = _saga(tmp_path, "down")
+
+    assert (stopped.returncode, stopped.stdout) == (0, "Nothing was running.\n")
+
+
+def test_trigger_draws_each_scenario_and_prints_its_final_record(running: Path) -> None:
+    triggered = _saga(running, "trigger", "--scenario", "all")
+
+    happy, shipped, empty, failed, declined, released = triggered.stdout.splitlines()
+    assert triggered.returncode == 0
+    assert happy.startswith("happy         CREATED ─")
+    assert happy.endswith("→ SHIPPING_SCHEDULED")
+    assert json.loads(shipped)["trackingNumber"].startswith("TRK-")
+    assert empty.endswith("→ INVENTORY_FAILED")
+    assert json.loads(failed)["failureReason"] == "out of stock"
+    assert declined.endswith("→ INVENTORY_RELEASED")
+    assert json.loads(released)["failureReason"] == "card declined"
+
+
+def test_trigger_counts_how_many_orders_ended_where(running: Path) -> None:
+    triggered = _saga(running, "trigger", "--scenario", "all", "--count", "5")
+
+    *records, first, second, third = triggered.stdout.splitlines()
+    assert triggered.returncode == 0
+    assert len(records) == 15
+    assert {line.split(",")[0] for line in (first, second, third)} == {
+        "5 SHIPPING_SCHEDULED",
+        "5 INVENTORY_FAILED",
+        "5 INVENTORY_RELEASED",
+    }
+
+
+def test_trigger_says_where_an_order_stands_that_did_not_end_in_time(running: Path) -> None:
+    found = environment.find(running)
+    assert found is not None
+    events = session().client("events", endpoint_url=found.emulator.url)
+    rule = {"Name": stack_name("charge_payment"), "EventBusName": PREFIX}
+
+    events.disable_rule(**rule)
+    stuck = _saga(running, "trigger", "--timeout", "0.5")
+    events.enable_rule(**rule)
+
+    assert stuck.returncode == 1
+    assert "did not end in 0.5 s: it stands at INVENTORY_RESERVED since 20" in stuck.stdout
+
+
+def test_trigger_passes_on_what_the_api_refuses(running: Path) -> None:
+    refused = _saga(running, "trigger", "--quantity", "0", "--amount", "-5")
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "saga: The order was refused: Correct quantity, amountCents. "
+        "quantity: Expected `int` >= 1; amountCents: Expected `int` >= 0\n"
+    )
+
+
+def test_order_shows_the_way_and_the_record_of_one_order(running: Path) -> None:
+    record = _saga(running, "trigger", "--sku", "OUT-OF-STOCK").stdout.splitlines()[-1]
+
+    shown = _saga(running, "order", json.loads(record)["orderId"])
+
+    assert shown.returncode == 0
+    assert shown.stdout.splitlines()[-1] == record
+    assert "CREATED ─" in shown.stdout
+
+
+def test_an_unknown_order_is_one_sentence(running: Path) -> None:
+    unknown = _saga(running, "order", "nonsense")
+
+    assert unknown.returncode == 1
+    assert unknown.stderr == (
+        "saga: No record of order nonsense: No order has this id: use the one that POST answered.\n"
+    )
+
+
+def test_stock_is_shown_and_set(running: Path) -> None:
+    set_ = _saga(running, "stock", "MUGS", "7")
+    all_ = _saga(running, "stock")
+    unknown = _saga(running, "stock", "NO-SUCH-THING")
+
+    assert set_.stdout.split() == ["MUGS", "7"]
+    assert ["MUGS", "7"] in [line.split() for line in all_.stdout.splitlines()]
+    assert unknown.returncode == 1
+    assert "`saga stock NO-SUCH-THING 10` stocks ten" in unknown.stderr
+
+
+def test_one_service_is_deployed_while_the_others_run(running: Path) -> None:
+    deployed = _saga(running, "deploy", "notify_shipping")
+
+    assert deployed.returncode == 0
+    assert "Deploying order-saga-notify-shipping ..." in deployed.stdout
+    assert "charge-payment" not in deployed.stdout
+
+
+def test_a_service_that_does_not_exist_is_one_sentence(running: Path) -> None:
+    refused = _saga(running, "deploy", "notify_everyone")
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("saga: There is no service notify_everyone: name one of ")
+
+
+@pytest.mark.parametrize("command", [["trigger"], ["order", "x"], ["stock"], ["deploy"]])
+def test_without_an_environment_a_command_says_how_to_start_one(
+    tmp_path: Path, command: list[str]
+) -> None:
+    refused = _saga(tmp_path, *command)
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "saga: No environment is running: start one with `saga up` (or `make up`).\n"
+    )
+
+
+def test_a_taken_port_is_one_sentence_and_nothing_is_left(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        refused = _saga(tmp_path, "up", "--detach", "--port", str(port))
+
+    assert refused.returncode == 1
+    assert f"Port {port} cannot be had (Address already in use)" in refused.stderr
+    assert environment.find(tmp_path) is None
+
+
+def test_without_node_the_sentence_says_to_install_it(tmp_path: Path) -> None:
+    refused = _saga(tmp_path, "up", "--detach", PATH=str(tmp_path))
+
+    assert refused.returncode == 1
+    assert "The CDK needs Node.js: install node" in refused.stderr
+    assert environment.find(tmp_path) is None
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    with _stay(tmp_path) as process:
+        found = _started(tmp_path)
+
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert _is_gone(found.emulator.pid)
+    assert environment.find(tmp_path) is None
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    with _stay(tmp_path) as process:
+        _eventually(lambda: (tmp_path / "emulator.log").exists() or None)
+
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert environment.find(tmp_path) is None
+    assert _processes_with(str(tmp_path)) == []
+
+
+def test_an_emulator_that_dies_ends_the_command_with_a_reason(tmp_path: Path) -> None:
+    with _stay(tmp_path) as process:
+        found = _started(tmp_path)
+
+        os.kill(found.emulator.pid, signal.SIGKILL)
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "The emulator ended by itself" in errors
+    assert _is_gone(found.emulator.pid)
+
+
+def test_a_down_elsewhere_ends_the_command_in_peace(tmp_path: Path) -> None:
+    with _stay(tmp_path) as process:
+        _started(tmp_path)
+
+        environment.down(tmp_path)
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert output.endswith("Stopped by `saga down`.\n")
+
+
+def _saga(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "--home", str(home), *arguments],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _stay(home: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", "--home", str(home), "up"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _started(home: Path) -> environment.Environment:
+    return _eventually(lambda: environment.find(home))
+
+
+def _eventually(look: Callable[[], Found | None], seconds: float = 60) -> Found:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (found := look()) is not None:
+            return found
+    raise AssertionError(f"not within {seconds} s")
+
+
+def _is_gone(group: int) -> bool:
+    """Wait until the whole process group is gone, the dead that init has to bury included."""
+
+    def look() -> bool | None:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        return None
+
+    return _eventually(look, seconds=5)
+
+
+def _processes_with(text: str) -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if text in line]
