@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.text import Text
 
 from harness import emulator, environment
 from harness.deploy import SERVICES
+from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.terminal import Progress, Way, console, milliseconds, show
 from harness.trouble import Trouble
@@ -138,6 +140,15 @@ def stock(call: argparse.Namespace) -> int:
     return 0
 
 
+def logs(call: argparse.Namespace) -> int:
+    """Show what the functions logged, of one service or of all."""
+    running = environment.require(call.home)
+    services = environment.known(call.services) or SERVICES
+    for service, line in read_logs(running.emulator.url, services):
+        console.print(Text(f"{service:<18} {line}"))
+    return 0
+
+
 def _trigger(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
     return (_draw if len(requests) <= DRAWN else _count)(orders, requests, seconds)
 
@@ -155,7 +166,7 @@ def _draw(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -
             show(record)
         except NotEnded as error:
             way.end()
-            console.print(f"order {order_id} did not end in {seconds:g} s: it {error}")
+            console.print(f"order {order_id} did not end in {seconds:g} s: {error}")
             stuck += 1
     return 1 if stuck else 0
 
@@ -172,7 +183,7 @@ def _count(orders: Orders, requests: list[tuple[str, Request]], seconds: float) 
             try:
                 record = done.result()
             except NotEnded as error:
-                console.print(f"order {waiting[done]} did not end in {seconds:g} s: it {error}")
+                console.print(f"order {waiting[done]} did not end in {seconds:g} s: {error}")
                 stuck += 1
                 continue
             show(record)
@@ -249,6 +260,8 @@ def _parser() -> argparse.ArgumentParser:
     parse.add_argument("--detach", action="store_true", help="leave it running and return")
     add("down", down)
     parse = add("deploy", deploy)
+    parse.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(SERVICES))
+    parse = add("logs", logs)
     parse.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(SERVICES))
     parse = add("trigger", trigger)
     parse.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="happy")

@@ -148,19 +148,20 @@ def _package(service: str, asset: Path) -> bytes:
 
 
 def _create_or_update(cloudformation: CloudFormationClient, stack: str, template: str) -> None:
+    request: Any = {
+        "StackName": stack,
+        "TemplateBody": template,
+        "Capabilities": ["CAPABILITY_IAM"],
+    }
     try:
-        cloudformation.create_stack(
-            StackName=stack, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
-        )
-    except cloudformation.exceptions.AlreadyExistsException:
         try:
-            cloudformation.update_stack(
-                StackName=stack, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
-            )
-        except ClientError as error:
-            if "No updates are to be performed" in str(error):
-                return
-            raise Trouble(f"Stack {stack} cannot be updated: {error}.") from error
+            cloudformation.create_stack(**request)
+        except cloudformation.exceptions.AlreadyExistsException:
+            cloudformation.update_stack(**request)
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return
+        raise Trouble(f"Stack {stack} is refused: {error}.") from error
     deadline = time.monotonic() + STACK_SECONDS
     while True:
         [standing] = cloudformation.describe_stacks(StackName=stack)["Stacks"]

@@ -79,13 +79,20 @@ def up(home: Path, port: int | None, tell: Tell) -> Environment:
         return environment
 
 
-def deploy_again(home: Path, services: list[str], tell: Tell) -> None:
-    """Deploy these services, or everything when none is named, while the rest keeps running."""
-    unknown = sorted(set(services) - set(deploy.SERVICES))
+def known(services: list[str]) -> list[str]:
+    """Answer these services as they are spelt; raises Trouble when there is no such one."""
+    spelt = [service.replace("-", "_") for service in services]
+    unknown = [service for service in spelt if service not in deploy.SERVICES]
     if unknown:
         raise Trouble(
             f"There is no service {', '.join(unknown)}: name one of {', '.join(deploy.SERVICES)}."
         )
+    return spelt
+
+
+def deploy_again(home: Path, services: list[str], tell: Tell) -> None:
+    """Deploy these services, or everything when none is named, while the rest keeps running."""
+    services = known(services)
     endpoint = require(home).emulator.url
     with _alone(home):
         tell("Synthesizing the CDK app")

@@ -37,7 +37,9 @@ class NotEnded(Exception):
 
     def __init__(self, record: dict[str, Any]) -> None:
         last = record["history"][-1]
-        super().__init__(f"stands at {last['status']} since {last['at']}")
+        super().__init__(
+            f"it stands at {last['status']} since {last['at']}; `saga logs` may say why"
+        )
         self.record = record
 
 

@@ -1,7 +1,9 @@
 """Wiring: the environment, the clients, and the function that Lambda calls."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -44,10 +46,17 @@ def place(said: OrderCreated) -> None:
     )
 
 
+def find(order_id: UUID) -> Mapping[str, Any] | None:
+    """Look an order up, and log whether it is there."""
+    stored = orders.find(order_id)
+    log("INFO", "order looked up", orderId=order_id, status=stored and stored["status"])
+    return stored
+
+
 def handle(request: dict[str, Any], context: object) -> api.Answer:
     """Answer one HTTP request to the orders."""
     try:
-        return api.respond(request, place, orders.find)
+        return api.respond(request, place, find)
     except (PublishError, ClientError, BotoCoreError) as error:
         log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
         return api.unavailable()

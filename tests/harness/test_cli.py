@@ -144,6 +144,23 @@ def test_stock_is_shown_and_set(running: Path) -> None:
     assert "`saga stock NO-SUCH-THING 10` stocks ten" in unknown.stderr
 
 
+def test_logs_show_what_one_function_said_of_an_order(running: Path) -> None:
+    record = json.loads(_saga(running, "trigger").stdout.splitlines()[-1])
+
+    shown = _saga(running, "logs", "charge_payment")
+
+    last = shown.stdout.splitlines()[-1]
+    assert shown.returncode == 0
+    assert json.loads(last.removeprefix("charge_payment").strip()) == {
+        "level": "INFO",
+        "message": "payment decided",
+        "orderId": record["orderId"],
+        "heard": "InventoryReserved",
+        "status": "PAYMENT_CHARGED",
+        "detailType": "PaymentCharged",
+    }
+
+
 def test_one_service_is_deployed_while_the_others_run(running: Path) -> None:
     deployed = _saga(running, "deploy", "notify_shipping")
 
