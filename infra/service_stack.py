@@ -90,7 +90,9 @@ class ServiceStack(Stack):
                 exclude=NOT_IN_THE_IMAGE,
                 platform=platform,
                 build_contexts={"plumbing": plumbing},
-                # The asset's own hash has only the path of a build context in it, not its files.
+                # The asset's own hash has the path of a build context in it and not its files:
+                # every clone would deploy everything anew, and no change of plumbing anything.
+                invalidation=ecr_assets.DockerImageAssetInvalidationOptions(build_contexts=False),
                 extra_hash=FileSystem.fingerprint(plumbing, exclude=NOT_IN_THE_IMAGE),
             ),
             architecture=architecture,

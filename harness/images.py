@@ -1,0 +1,112 @@
+"""Build the services' images as the CDK would, under the full names that its template gives them.
+
+An emulator takes the names for images of a registry that were pushed already, finds them in the
+local engine, and runs the very template that goes to AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from harness.emulator import REGION, ROOT
+from harness.trouble import Trouble
+
+ACCOUNT = "000000000000"
+REPOSITORY = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{REGION}"
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One service's image: what it is built from, and what the template calls it."""
+
+    service: str
+    folder: Path
+    name: str
+    platform: str
+
+
+def images(assembly: Path) -> Iterator[Image]:
+    """Yield the images that a synthesized app wants."""
+    for path in sorted(assembly.glob("*.assets.json")):
+        for asset in json.loads(path.read_text())["dockerImages"].values():
+            [destination] = asset["destinations"].values()
+            yield Image(
+                asset["displayName"],
+                assembly / asset["source"]["directory"],
+                f"{REGISTRY}/{REPOSITORY}:{destination['imageTag']}",
+                asset["source"]["platform"],
+            )
+
+
+def engine_trouble() -> str | None:
+    """Say in one sentence why there is no Docker engine to use, or None when there is one."""
+    if shutil.which("docker") is None:
+        return "There is no docker command: install Docker, or go without it by `make demo`."
+    asked = _docker("version", "--format", "{{.Server.Version}}")
+    if asked.returncode == 0:
+        return None
+    if "permission denied" in asked.stderr:
+        return "This user may not use the Docker engine: add it to the group docker, log in again."
+    return "No Docker engine answers: start it, or go without it by `make demo`."
+
+
+def choose_base() -> str:
+    """Answer the base image: the public one, or its stand-in where that cannot be pulled."""
+    run = subprocess.run(
+        [str(ROOT / "compose" / "bases"), "--if-needed"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise Trouble("There is no base image to build on: see what compose/bases said above.")
+    return run.stdout.splitlines()[-1]
+
+
+def build(image: Image, base: str) -> bool:
+    """Build an image unless the engine has it; answers whether it was built."""
+    if _docker("image", "inspect", image.name).returncode == 0:
+        return False
+    # Where TLS goes through an authority of the network's own, pip has to know it.
+    bundle = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
+    secret = ["--secret", f"id=ca,src={bundle}"] if bundle and Path(bundle).is_file() else []
+    built = _docker(
+        "build",
+        "--platform",
+        image.platform,
+        "--build-arg",
+        f"BASE={base}",
+        "--build-context",
+        f"plumbing={ROOT / 'plumbing'}",
+        *secret,
+        "--tag",
+        image.name,
+        "--tag",
+        f"order-saga/{image.service}",
+        str(image.folder),
+    )
+    if built.returncode:
+        raise Trouble(f"The image of {image.service} does not build: {_last(built.stderr)}")
+    return True
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["docker", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"DOCKER_BUILDKIT": "1"},
+    )
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "docker does not say why"
