@@ -55,17 +55,17 @@ def up(call: argparse.Namespace) -> int:
         console.print(f"Running already: {running.api_url} (`saga down` stops it)")
         return 0
     progress = Progress()
-    started = environment.up(call.home, call.port, progress)
+    started, process = environment.up(call.home, call.port, progress)
     progress.done()
     console.print(f"\nThe orders' API: {started.api_url}")
     console.print("Place orders:    ./saga trigger --scenario all")
     if call.detach:
         console.print("Stop it:         ./saga down")
-        emulator.detach(started.emulator)
+        emulator.detach(process)
         return 0
     console.print("Stop it:         Ctrl-C")
     try:
-        while started.emulator.lives():
+        while process.lives():
             time.sleep(0.5)
         if not environment.was_stopped(call.home):
             raise Trouble(f"The emulator ended by itself: {emulator.last_line(call.home)}")
@@ -101,7 +101,7 @@ def demo(call: argparse.Namespace) -> int:
     environment.down(home)
     progress = Progress()
     begun = time.monotonic()
-    started = environment.up(home, None, progress)
+    started, _ = environment.up(home, None, progress)
     progress.done()
     try:
         console.print(f"\nThree orders to {started.api_url}\n")
@@ -144,7 +144,7 @@ def logs(call: argparse.Namespace) -> int:
     """Show what the functions logged, of one service or of all."""
     running = environment.require(call.home)
     services = environment.known(call.services) or SERVICES
-    for service, line in read_logs(running.emulator.url, services):
+    for service, line in read_logs(running.endpoint, services):
         console.print(Text(f"{service:<18} {line}"))
     return 0
 

@@ -83,15 +83,19 @@ def _run_the_app(assembly: Path) -> None:
         raise Trouble(f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})")
 
 
-def deploy(endpoint: str, assembly: Path, stack: str) -> None:
-    """Deploy one stack of the assembly; raises Trouble, naming the resource, when it fails."""
+def deploy(endpoint: str, assembly: Path, stack: str, *, as_images: bool = False) -> None:
+    """Deploy one stack of the assembly; raises Trouble, naming the resource, when it fails.
+
+    As images, the template is deployed as it is; else its functions run as processes.
+    """
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
     # Every CDK template asks for the version of the environment's bootstrap stack.
     session().client("ssm", endpoint_url=endpoint).put_parameter(
         Name=BOOTSTRAP_VERSION, Value="30", Type="String", Overwrite=True
     )
     template = json.loads((assembly / f"{stack}.template.json").read_text())
-    _run_as_processes(endpoint, assembly, template)
+    if not as_images:
+        _run_as_processes(endpoint, assembly, template)
     _create_or_update(cloudformation, stack, json.dumps(template))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import deploy, emulator
+from harness import deploy, emulator, images
 from harness.emulator import ROOT, Emulator
 from harness.stock import Stock
 from harness.trouble import Trouble
@@ -22,15 +22,17 @@ Tell = Callable[[str], None]
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """A running environment, as its state file describes it."""
+    """A running environment: where AWS's APIs and the orders' API answer, and what serves them."""
 
-    emulator: Emulator
+    endpoint: str
     api_url: str
+    emulator: Emulator | None = None  # a process of this machine, if it is one
+    images: bool = False  # functions run as containers of their images, not as processes
 
     @property
     def stock(self) -> Stock:
         """The units per SKU."""
-        return Stock(self.emulator.url)
+        return Stock(self.endpoint)
 
 
 def find(home: Path) -> Environment | None:
@@ -39,7 +41,8 @@ def find(home: Path) -> Environment | None:
         environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-    return environment if environment.emulator.lives() else None
+    lives = environment.emulator is None or environment.emulator.lives()
+    return environment if lives else None
 
 
 def was_stopped(home: Path) -> bool:
@@ -55,7 +58,7 @@ def require(home: Path) -> Environment:
     return environment
 
 
-def up(home: Path, port: int | None, tell: Tell) -> Environment:
+def up(home: Path, port: int | None, tell: Tell) -> tuple[Environment, Emulator]:
     """Start, deploy and stock; raises Trouble, with nothing left running, when that fails."""
     with _alone(home):
         if find(home):
@@ -63,20 +66,27 @@ def up(home: Path, port: int | None, tell: Tell) -> Environment:
         tell("Starting the emulator")
         started = emulator.start(home, port)
         try:
-            tell("Synthesizing the CDK app")
-            assembly = deploy.synthesize(HOME)
-            stacks = [deploy.PLATFORM, *map(deploy.stack_name, deploy.SERVICES)]
-            for stack in stacks:
-                tell(f"Deploying {stack}")
-                deploy.deploy(started.url, assembly, stack)
-            tell("Stocking the shelves")
-            Stock(started.url).fill(SHELVES)
-            environment = Environment(started, deploy.api_url(started.url))
+            environment = furnish(started.url, tell)
+            environment = msgspec.structs.replace(environment, emulator=started)
             _state(home).write_bytes(msgspec.json.encode(environment))
         except BaseException:
             emulator.stop(started)
             raise
-        return environment
+        return environment, started
+
+
+def furnish(endpoint: str, tell: Tell, *, as_images: bool = False) -> Environment:
+    """Deploy everything to an emulator that runs, and stock the shelves."""
+    tell("Synthesizing the CDK app")
+    assembly = deploy.synthesize(HOME)
+    if as_images:
+        images.build_missing(assembly, deploy.SERVICES, tell)
+    for stack in [deploy.PLATFORM, *map(deploy.stack_name, deploy.SERVICES)]:
+        tell(f"Deploying {stack}")
+        deploy.deploy(endpoint, assembly, stack, as_images=as_images)
+    tell("Stocking the shelves")
+    Stock(endpoint).fill(SHELVES)
+    return Environment(endpoint, deploy.api_url(endpoint), images=as_images)
 
 
 def known(services: list[str]) -> list[str]:
@@ -93,14 +103,16 @@ def known(services: list[str]) -> list[str]:
 def deploy_again(home: Path, services: list[str], tell: Tell) -> None:
     """Deploy these services, or everything when none is named, while the rest keeps running."""
     services = known(services)
-    endpoint = require(home).emulator.url
+    running = require(home)
     with _alone(home):
         tell("Synthesizing the CDK app")
         assembly = deploy.synthesize(HOME)
+        if running.images:
+            images.build_missing(assembly, services or deploy.SERVICES, tell)
         stacks = [deploy.stack_name(service) for service in services or deploy.SERVICES]
         for stack in stacks if services else [deploy.PLATFORM, *stacks]:
             tell(f"Deploying {stack}")
-            deploy.deploy(endpoint, assembly, stack)
+            deploy.deploy(running.endpoint, assembly, stack, as_images=running.images)
 
 
 def down(home: Path) -> bool:
@@ -108,7 +120,7 @@ def down(home: Path) -> bool:
     environment = find(home)
     # First the file, so that a `saga up` that stays sees that this end was wanted.
     _state(home).unlink(missing_ok=True)
-    if environment:
+    if environment and environment.emulator:
         emulator.stop(environment.emulator)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     return environment is not None

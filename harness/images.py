@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -70,10 +70,22 @@ def choose_base() -> str:
     return run.stdout.splitlines()[-1]
 
 
-def build(image: Image, base: str) -> bool:
-    """Build an image unless the engine has it; answers whether it was built."""
-    if _docker("image", "inspect", image.name).returncode == 0:
-        return False
+def build_missing(assembly: Path, services: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Build the images of these services that the engine does not have."""
+    missing = [i for i in images(assembly) if i.service in services and not is_there(i)]
+    base = choose_base() if missing else ""
+    for image in missing:
+        tell(f"Building {image.service}")
+        build(image, base)
+
+
+def is_there(image: Image) -> bool:
+    """Tell whether the engine has an image."""
+    return _docker("image", "inspect", image.name).returncode == 0
+
+
+def build(image: Image, base: str) -> None:
+    """Build an image on this base; raises Trouble with Docker's last words when it does not."""
     # Where TLS goes through an authority of the network's own, pip has to know it.
     bundle = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
     secret = ["--secret", f"id=ca,src={bundle}"] if bundle and Path(bundle).is_file() else []
@@ -94,7 +106,6 @@ def build(image: Image, base: str) -> bool:
     )
     if built.returncode:
         raise Trouble(f"The image of {image.service} does not build: {_last(built.stderr)}")
-    return True
 
 
 def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:

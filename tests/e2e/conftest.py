@@ -12,7 +12,8 @@ from harness.orders import Orders
 @pytest.fixture(scope="session")
 def saga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     home = tmp_path_factory.mktemp("saga")
-    yield environment.up(home, None, lambda doing: None)
+    started, _ = environment.up(home, None, lambda doing: None)
+    yield started
     environment.down(home)
 
 

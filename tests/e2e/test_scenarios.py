@@ -195,7 +195,7 @@ def test_poison_is_an_error_that_names_the_field(saga: Environment) -> None:
 
 
 def _invoke(saga: Environment, service: str, event: dict[str, Any]) -> Any:
-    client = session().client("lambda", endpoint_url=saga.emulator.url)
+    client = session().client("lambda", endpoint_url=saga.endpoint)
     return client.invoke(FunctionName=stack_name(service), Payload=json.dumps(event))
 
 

@@ -45,7 +45,7 @@ def test_up_shows_what_it_does_and_how_to_order(tmp_path: Path) -> None:
     assert found is not None
     assert f"The orders' API: {found.api_url}" in started.stdout
     assert stopped.stdout == "Stopped.\n"
-    assert _is_gone(found.emulator.pid)
+    assert _is_gone(_pid(found))
 
 
 def test_a_second_up_says_that_one_runs(running: Path) -> None:
@@ -93,7 +93,7 @@ def test_trigger_counts_how_many_orders_ended_where(running: Path) -> None:
 def test_trigger_says_where_an_order_stands_that_did_not_end_in_time(running: Path) -> None:
     found = environment.find(running)
     assert found is not None
-    events = session().client("events", endpoint_url=found.emulator.url)
+    events = session().client("events", endpoint_url=found.endpoint)
     rule = {"Name": stack_name("charge_payment"), "EventBusName": PREFIX}
 
     events.disable_rule(**rule)
@@ -217,7 +217,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert _is_gone(found.emulator.pid)
+    assert _is_gone(_pid(found))
     assert environment.find(tmp_path) is None
 
 
@@ -237,12 +237,12 @@ def test_an_emulator_that_dies_ends_the_command_with_a_reason(tmp_path: Path) ->
     with _stay(tmp_path) as process:
         found = _started(tmp_path)
 
-        os.kill(found.emulator.pid, signal.SIGKILL)
+        os.kill(_pid(found), signal.SIGKILL)
         _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 1
     assert "The emulator ended by itself" in errors
-    assert _is_gone(found.emulator.pid)
+    assert _is_gone(_pid(found))
 
 
 def test_a_down_elsewhere_ends_the_command_in_peace(tmp_path: Path) -> None:
@@ -288,6 +288,11 @@ def _eventually(look: Callable[[], Found | None], seconds: float = 60) -> Found:
         if (found := look()) is not None:
             return found
     raise AssertionError(f"not within {seconds} s")
+
+
+def _pid(running: environment.Environment) -> int:
+    assert running.emulator is not None
+    return running.emulator.pid
 
 
 def _is_gone(group: int) -> bool:
