@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from harness import emulator, environment
-from harness.deploy import SERVICES
+from harness import emulator, environment, images
+from harness.deploy import SERVICES, synthesize
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.terminal import Progress, Way, console, milliseconds, show
@@ -52,7 +52,8 @@ def up(call: argparse.Namespace) -> int:
     """Start the environment; stay with it until Ctrl-C unless told to detach."""
     running = environment.find(call.home)
     if running:
-        console.print(f"Running already: {running.api_url} (`saga down` stops it)")
+        stop = "saga down" if running.emulator else "docker compose down"
+        console.print(f"Running already: {running.api_url} (`{stop}` stops it)")
         return 0
     progress = Progress()
     started, process = environment.up(call.home, call.port, progress)
@@ -75,8 +76,38 @@ def up(call: argparse.Namespace) -> int:
         environment.down(call.home)
 
 
+def furnish(call: argparse.Namespace) -> int:
+    """Deploy everything to an emulator that runs already, functions as images, and stock it."""
+    trouble = images.engine_trouble()
+    if trouble:
+        raise Trouble(trouble)
+    progress = Progress()
+    furnished = environment.furnish(call.endpoint, progress, as_images=True)
+    progress.done()
+    seen = furnished.api_url.replace(call.endpoint, call.seen_as or call.endpoint)
+    console.print(f"\nThe orders' API: {seen}")
+    console.print("Place orders:    ./saga trigger --scenario all")
+    return 0
+
+
+def build(call: argparse.Namespace) -> int:
+    """Build the images of these services, or of all."""
+    trouble = images.engine_trouble()
+    if trouble:
+        raise Trouble(trouble)
+    progress = Progress()
+    progress("Synthesizing the CDK app")
+    assembly = synthesize(environment.HOME)
+    images.build_missing(assembly, environment.known(call.services) or SERVICES, progress)
+    progress.done()
+    return 0
+
+
 def down(call: argparse.Namespace) -> int:
     """Stop the environment."""
+    running = environment.find(call.home)
+    if running and running.emulator is None:
+        raise Trouble("It runs in docker compose: stop it by `docker compose down`.")
     console.print("Stopped." if environment.down(call.home) else "Nothing was running.")
     return 0
 
@@ -261,6 +292,11 @@ def _parser() -> argparse.ArgumentParser:
     add("down", down)
     parse = add("deploy", deploy)
     parse.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(SERVICES))
+    parse = add("build", build)
+    parse.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(SERVICES))
+    parse = add("furnish", furnish)
+    parse.add_argument("endpoint", metavar="URL", help="of the emulator")
+    parse.add_argument("--seen-as", metavar="URL", help="what to call it when telling of it")
     parse = add("logs", logs)
     parse.add_argument("services", nargs="*", metavar="SERVICE", help=", ".join(SERVICES))
     parse = add("trigger", trigger)

@@ -49,12 +49,13 @@ class Emulator(msgspec.Struct, frozen=True):
         except (ProcessLookupError, PermissionError, FileNotFoundError):
             return False
 
-    def healthy(self) -> bool:
-        """Tell whether it answers."""
-        try:
-            return httpx.get(f"{self.url}/_localstack/health", timeout=2).is_success
-        except httpx.HTTPError:
-            return False
+
+def answers(endpoint: str) -> bool:
+    """Tell whether an emulator answers there."""
+    try:
+        return httpx.get(f"{endpoint}/_localstack/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def start(home: Path, port: int | None) -> Emulator:
@@ -81,7 +82,7 @@ def start(home: Path, port: int | None) -> Emulator:
     emulator = Emulator(process.pid, port)
     deadline = time.monotonic() + START_SECONDS
     try:
-        while not emulator.healthy():
+        while not answers(emulator.url):
             if process.poll() is not None:
                 raise Trouble(f"The emulator ended at once: {last_line(home)}")
             if time.monotonic() > deadline:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from harness import deploy, emulator, images
 from harness.emulator import ROOT, Emulator
 from harness.stock import Stock
 from harness.trouble import Trouble
 
-HOME = ROOT / ".saga"
+HOME = Path(os.environ.get("SAGA_FILES", ROOT / ".saga"))
+# Where docker compose serves an environment, unless its .env says otherwise.
+COMPOSE_ENDPOINT = os.environ.get("SAGA_ENDPOINT", "http://127.0.0.1:4566")
 SHELVES = {"COFFEE": 100_000, "TEA": 100_000, "LAST-ONE": 1, "OUT-OF-STOCK": 0}
 
 Tell = Callable[[str], None]
@@ -40,7 +44,7 @@ def find(home: Path) -> Environment | None:
     try:
         environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
     except (FileNotFoundError, msgspec.DecodeError):
-        return None
+        return _in_containers() if home == HOME else None
     lives = environment.emulator is None or environment.emulator.lives()
     return environment if lives else None
 
@@ -85,7 +89,7 @@ def furnish(endpoint: str, tell: Tell, *, as_images: bool = False) -> Environmen
         tell(f"Deploying {stack}")
         deploy.deploy(endpoint, assembly, stack, as_images=as_images)
     tell("Stocking the shelves")
-    Stock(endpoint).fill(SHELVES)
+    Stock(endpoint).open(SHELVES)
     return Environment(endpoint, deploy.api_url(endpoint), images=as_images)
 
 
@@ -124,6 +128,16 @@ def down(home: Path) -> bool:
         emulator.stop(environment.emulator)
     shutil.rmtree(home / "tmp", ignore_errors=True)
     return environment is not None
+
+
+def _in_containers() -> Environment | None:
+    """Answer the environment that docker compose runs, or None."""
+    if not emulator.answers(COMPOSE_ENDPOINT):
+        return None
+    try:
+        return Environment(COMPOSE_ENDPOINT, deploy.api_url(COMPOSE_ENDPOINT), images=True)
+    except ClientError:  # an emulator of somebody else, or ours before all is deployed
+        return None
 
 
 def _state(home: Path) -> Path:

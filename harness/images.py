@@ -6,11 +6,12 @@ local engine, and runs the very template that goes to AWS.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -57,8 +58,15 @@ def engine_trouble() -> str | None:
     return "No Docker engine answers: start it, or go without it by `make demo`."
 
 
-def choose_base() -> str:
-    """Answer the base image: the public one, or its stand-in where that cannot be pulled."""
+@functools.cache
+def bases() -> Mapping[str, str]:
+    """Answer LAMBDA_BASE, to build images on, and EMULATOR_IMAGE.
+
+    From the environment where they are named there; else the public ones, or their stand-ins,
+    which are made now, where no registry can be reached.
+    """
+    if "LAMBDA_BASE" in os.environ and "EMULATOR_IMAGE" in os.environ:
+        return os.environ
     run = subprocess.run(
         [str(ROOT / "compose" / "bases"), "--if-needed"],
         stdout=subprocess.PIPE,
@@ -67,13 +75,13 @@ def choose_base() -> str:
     )
     if run.returncode:
         raise Trouble("There is no base image to build on: see what compose/bases said above.")
-    return run.stdout.splitlines()[-1]
+    return dict(line.split("=", 1) for line in run.stdout.splitlines())
 
 
 def build_missing(assembly: Path, services: Sequence[str], tell: Callable[[str], None]) -> None:
     """Build the images of these services that the engine does not have."""
     missing = [i for i in images(assembly) if i.service in services and not is_there(i)]
-    base = choose_base() if missing else ""
+    base = bases()["LAMBDA_BASE"] if missing else ""
     for image in missing:
         tell(f"Building {image.service}")
         build(image, base)
@@ -88,7 +96,11 @@ def build(image: Image, base: str) -> None:
     """Build an image on this base; raises Trouble with Docker's last words when it does not."""
     # Where TLS goes through an authority of the network's own, pip has to know it.
     bundle = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
-    secret = ["--secret", f"id=ca,src={bundle}"] if bundle and Path(bundle).is_file() else []
+    secret = (
+        ["--secret", f"id=ca,src={bundle}"]
+        if bundle and Path(bundle).is_file() and Path(bundle).stat().st_size
+        else []
+    )
     built = _docker(
         "build",
         "--platform",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from harness.deploy import PREFIX, session
@@ -21,6 +22,16 @@ class Stock:
             self._client.put_item(
                 TableName=TABLE, Item={"sku": {"S": sku}, "available": {"N": str(units)}}
             )
+
+    def open(self, shelves: Mapping[str, int]) -> None:
+        """Set the units of each SKU that the inventory does not know yet."""
+        for sku, units in shelves.items():
+            with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.put_item(
+                    TableName=TABLE,
+                    Item={"sku": {"S": sku}, "available": {"N": str(units)}},
+                    ConditionExpression="attribute_not_exists(sku)",
+                )
 
     def units(self, sku: str) -> int | None:
         """Answer the units available of a SKU, or None when the inventory does not know it."""

@@ -1,16 +1,34 @@
-"""A running environment: the emulator, all stacks, and the real runtime client."""
+"""A running environment: the emulator, all stacks, and the real runtime client.
 
-from collections.abc import Iterator
+The same tests run on functions as processes and, where there is a Docker engine, on functions as
+containers of their images.
+"""
+
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from harness import environment
+from harness.deploy import SERVICES
 from harness.environment import Environment
+from harness.logs import lines
 from harness.orders import Orders
+from tests.engine import needs_engine
 
 
-@pytest.fixture(scope="session")
-def saga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+@pytest.fixture(
+    scope="session",
+    params=["processes", pytest.param("containers", marks=needs_engine)],
+)
+def saga(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    if request.param == "containers":
+        from tests.e2e.containers import environment_in_containers
+
+        with environment_in_containers() as started:
+            yield started
+        return
     home = tmp_path_factory.mktemp("saga")
     started, _ = environment.up(home, None, lambda doing: None)
     yield started
@@ -21,3 +39,20 @@ def saga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 def orders(saga: Environment) -> Iterator[Orders]:
     with Orders(saga.api_url) as orders:
         yield orders
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the functions and the containers logged last."""
+    report = yield
+    saga = getattr(item, "funcargs", {}).get("saga")
+    if report.when == "call" and report.failed and isinstance(saga, Environment):
+        said = [f"{service:<18} {line}" for service, line in lines(saga.endpoint, SERVICES)]
+        report.sections.append(("what the functions logged last", "\n".join(said[-40:])))
+        if saga.images:
+            from tests.e2e.containers import last_lines
+
+            report.sections.append(("what the containers logged last", last_lines()))
+    return report

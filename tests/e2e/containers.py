@@ -1,0 +1,128 @@
+"""A session's own emulator in a container, with the functions as containers beside it."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import docker
+from docker.models.containers import Container
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+from harness import environment
+from harness.emulator import REGION, answers
+from harness.environment import Environment
+from harness.images import bases
+
+# What is left of a session that was killed is found by these marks, by the session after it.
+# Testcontainers' own way is a helper container, whose image not everyone can pull.
+OWNER = "order-saga.tests.owner"
+INSTANCE = "ministack.instance"
+testcontainers_config.ryuk_disabled = True
+
+LOCALSTACK = "localstack/localstack-pro:2026.03"
+PORT = 4566
+START_SECONDS = 60
+
+
+@contextmanager
+def environment_in_containers() -> Iterator[Environment]:
+    """Start an emulator on a network of its own, deploy the images to it, and clean up after."""
+    sweep()
+    name = _name(os.getpid())
+    labels = {OWNER: str(os.getpid())}
+    with Network(docker_network_kw={"labels": labels}) as network:
+        emulator = _emulator(name, network, labels)
+        try:
+            emulator.start()
+            endpoint = (
+                f"http://{emulator.get_container_host_ip()}:{emulator.get_exposed_port(PORT)}"
+            )
+            _await(endpoint, emulator)
+            yield environment.furnish(endpoint, lambda doing: None, as_images=True)
+        finally:
+            _remove(name, str(os.getpid()), networks=False)
+
+
+def last_lines(count: int = 20) -> str:
+    """Answer the last lines that this session's emulator and functions logged."""
+    lines = []
+    for container in _containers(_name(os.getpid()), str(os.getpid())):
+        text = container.logs(tail=count).decode(errors="replace")
+        lines.append(f"--- {container.labels.get('org.opencontainers.image.title', 'emulator')}")
+        lines.append(text)
+    return "\n".join(lines)
+
+
+def sweep() -> None:
+    """Remove what sessions left behind whose process is gone."""
+    client = docker.from_env()
+    marked = [
+        *client.containers.list(all=True, filters={"label": OWNER}),
+        *client.networks.list(filters={"label": OWNER}),
+    ]
+    owners = {(one.attrs.get("Labels") or one.attrs["Config"]["Labels"])[OWNER] for one in marked}
+    for owner in owners:
+        if not _lives(int(owner)):
+            _remove(_name(int(owner)), owner, networks=True)
+
+
+def _emulator(name: str, network: Network, labels: dict[str, str]) -> DockerContainer:
+    token = os.environ.get("LOCALSTACK_AUTH_TOKEN")
+    image = LOCALSTACK if token else bases()["EMULATOR_IMAGE"]
+    emulator = (
+        DockerContainer(image, hostname=name, labels=labels)
+        .with_network(network)
+        .with_network_aliases("emulator")
+        .with_exposed_ports(PORT)
+        .with_volume_mapping("/var/run/docker.sock", "/var/run/docker.sock", "rw")
+        .with_env("LAMBDA_DOCKER_NETWORK", network.name)
+        .with_env("LAMBDA_DOCKER_FLAGS", "--read-only --tmpfs /tmp")
+    )
+    if token:
+        emulator.with_env("LOCALSTACK_AUTH_TOKEN", token).with_env("LAMBDA_RETRY_BASE_DELAY", "1")
+    else:
+        emulator.with_env("AWS_ENDPOINT_URL", f"http://emulator:{PORT}")
+        emulator.with_env("MINISTACK_REGION", REGION)
+    return emulator
+
+
+def _await(endpoint: str, emulator: DockerContainer) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(endpoint):
+        if time.monotonic() > deadline:
+            output, errors = emulator.get_logs()
+            raise AssertionError(f"the emulator does not answer: {(output + errors).decode()}")
+        time.sleep(0.1)
+
+
+def _containers(name: str, owner: str) -> list[Container]:
+    containers = docker.from_env().containers
+    emulators = containers.list(all=True, filters={"label": f"{OWNER}={owner}"})
+    functions = containers.list(all=True, filters={"label": f"{INSTANCE}={name}:{PORT}"})
+    return [*emulators, *functions]
+
+
+def _remove(name: str, owner: str, *, networks: bool) -> None:
+    # The emulator first, so that it starts no further function meanwhile.
+    for container in _containers(name, owner):
+        container.remove(force=True, v=True)
+    if networks:
+        for network in docker.from_env().networks.list(filters={"label": f"{OWNER}={owner}"}):
+            network.remove()
+
+
+def _name(pid: int) -> str:
+    return f"order-saga-tests-{pid}"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
