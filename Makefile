@@ -5,7 +5,7 @@ PY := .venv/bin/python
 SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down setup contracts pins clean $(SERVICES:%=deploy-%)
+.PHONY: help demo test check up down setup build contracts pins clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -30,6 +30,12 @@ down: setup ## stop the local environment
 
 deploy-%: setup ## deploy one service to the local environment: make deploy-charge_payment
 	@./saga deploy $*
+
+build: setup ## build the images of all services (needs Docker)
+	@./saga build
+
+build-%: setup ## build the image of one service: make build-charge_payment
+	@./saga build $*
 
 contracts: setup ## write the schemas and the OpenAPI document from the services' structs
 	@PYTHONPATH=.:services $(PY) -m contracts

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,12 @@ def session() -> boto3.Session:
     return boto3.Session("test", "test", region_name=REGION)
 
 
+def architecture() -> str:
+    """Answer what functions are built for: SAGA_ARCHITECTURE, or what this machine is."""
+    is_arm = platform.machine() in ("aarch64", "arm64")
+    return os.environ.get("SAGA_ARCHITECTURE") or ("arm64" if is_arm else "x86_64")
+
+
 def stack_name(service: str) -> str:
     """Answer the name of a service's stack and function."""
     return f"{PREFIX}-{service.replace('_', '-')}"
@@ -56,7 +63,8 @@ def synthesize(folder: Path) -> Path:
     if shutil.which("node") is None:
         raise Trouble("The CDK needs Node.js: install node 20 or newer, then run this again.")
     assembly, mark = folder / "cdk.out", folder / "cdk.out.sha256"
-    state = _fingerprint(ROOT / part for part in ("infra", "plumbing", "services", "requirements"))
+    parts = ("infra", "plumbing", "services", "requirements")
+    state = f"{_fingerprint(ROOT / part for part in parts)} {architecture()}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "cdk.out.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -72,7 +80,11 @@ def _run_the_app(assembly: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "infra"],
         cwd=ROOT,
-        env=os.environ | {"CDK_OUTDIR": str(assembly)},
+        env=os.environ
+        | {
+            "CDK_OUTDIR": str(assembly),
+            "CDK_CONTEXT_JSON": json.dumps({"architecture": architecture()}),
+        },
         capture_output=True,
         text=True,
         check=False,

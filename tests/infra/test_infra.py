@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks
 
 from contracts import CONTRACTS
-from harness.deploy import PLATFORM, SERVICES, stack_name
+from harness.deploy import PLATFORM, SERVICES, architecture, stack_name
 from infra.app import build_app
 from tests.infra.conftest import Assembly
 from tests.world import SAMPLES, sample
@@ -132,7 +132,7 @@ def test_a_function_is_a_container_image_with_a_log_that_is_kept_a_month(
     logs = assembly.resources(stack, "AWS::Logs::LogGroup")
 
     assert function["PackageType"] == "Image"
-    assert function["Architectures"] == ["x86_64"]
+    assert function["Architectures"] == [architecture()]
     assert [log["RetentionInDays"] for log in logs] == [30] * len(logs)
 
 
