@@ -4,6 +4,9 @@ PYTHON ?= python3
 PY := .venv/bin/python
 SERVICES := $(notdir $(wildcard services/*))
 
+# The 3.x line of this package is older, and refuses what today's library synthesizes.
+CDK := npx --yes aws-cdk@2.1148.1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check up down setup build contracts pins clean
 
@@ -21,6 +24,8 @@ check: setup ## lint, format, types, and who may import whom
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@PYTHONPATH=.:services .venv/bin/lint-imports --no-logo
+	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
+	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml compose/*.yaml
 
 up: setup ## start the local environment and leave it running
 	@./saga up --detach
@@ -28,8 +33,8 @@ up: setup ## start the local environment and leave it running
 down: setup ## stop the local environment
 	@./saga down
 
-deploy-%: setup ## deploy one service to the local environment: make deploy-charge_payment
-	@./saga deploy $*
+deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws: by your credentials)
+	@$(if $(filter aws,$(TO)),$(CDK) deploy --exclusively order-saga-$(subst _,-,$*),./saga deploy $*)
 
 build: setup ## build the images of all services (needs Docker)
 	@./saga build

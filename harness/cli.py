@@ -19,6 +19,7 @@ from rich.text import Text
 
 from harness import emulator, environment, images
 from harness.deploy import SERVICES, synthesize
+from harness.logs import errors as log_errors
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.terminal import Progress, Way, console, milliseconds, show
@@ -123,7 +124,14 @@ def deploy(call: argparse.Namespace) -> int:
 def trigger(call: argparse.Namespace) -> int:
     """Place orders and follow each to its end."""
     with Orders(_api_url(call)) as orders:
-        return _trigger(orders, _requests(call), call.timeout)
+        try:
+            code = _trigger(orders, _requests(call), call.timeout)
+        except Trouble:
+            _show_errors(call)
+            raise
+    if code:
+        _show_errors(call)
+    return code
 
 
 def demo(call: argparse.Namespace) -> int:
@@ -224,6 +232,13 @@ def _count(orders: Orders, requests: list[tuple[str, Request]], seconds: float) 
     for status, count in ends.most_common():
         console.print(f"{count} {status}, median {statistics.median(took[status]):.0f} ms")
     return 1 if stuck else 0
+
+
+def _show_errors(call: argparse.Namespace) -> None:
+    """Show what the functions of a local environment logged as errors last."""
+    running = None if call.api_url else environment.find(call.home)
+    for error in log_errors(running.endpoint, SERVICES) if running else []:
+        console.print(Text(error))
 
 
 def _requests(call: argparse.Namespace) -> list[tuple[str, Request]]:

@@ -21,3 +21,14 @@ def lines(endpoint: str, services: Iterable[str]) -> Iterator[tuple[str, str]]:
     for _, service, message in sorted(found, key=lambda line: line[0]):
         if not message.startswith(NOISE):
             yield service, message.rstrip()
+
+
+def errors(endpoint: str, services: Iterable[str], most: int = 5) -> list[str]:
+    """Answer the last errors that the functions logged, each with its service."""
+    found = [f"{service}: {line}" for service, line in lines(endpoint, services) if _is_error(line)]
+    return found[-most:]
+
+
+def _is_error(line: str) -> bool:
+    # As the runtime client writes an exception, and as the services log one.
+    return "[ERROR]" in line or '"level":"ERROR"' in line or "Unable to import module" in line

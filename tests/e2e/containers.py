@@ -22,7 +22,7 @@ OWNER = "order-saga.tests.owner"
 INSTANCE = "ministack.instance"
 testcontainers_config.ryuk_disabled = True
 
-LOCALSTACK = "localstack/localstack-pro:2026.03"
+LOCALSTACK = "localstack/localstack:2026.08.3"
 PORT = 4566
 START_SECONDS = 60
 

@@ -13,9 +13,10 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from harness.deploy import SERVICES
+from harness.deploy import SERVICES, synthesize
 from harness.emulator import answers
-from harness.environment import Environment
+from harness.environment import HOME, Environment
+from harness.images import images
 from tests.e2e.containers import INSTANCE, OWNER, sweep
 from tests.engine import needs_engine
 from tests.world import request, sample
@@ -32,6 +33,8 @@ EVENTS: dict[str, Any] = {
     "notify_shipping": sample("PaymentCharged"),
     "release_inventory": sample("PaymentFailed"),
 }
+# By their full names: another clone on this machine may have built others under the short ones.
+IMAGES = {image.service: image.name for image in images(synthesize(HOME))}
 LOOPBACK: Any = {"8080/tcp": ("127.0.0.1", None)}
 HARDENED: dict[str, Any] = {
     "read_only": True,
@@ -54,7 +57,7 @@ def running(saga: Environment, service: str) -> Iterator[Container]:
     [emulator] = client.containers.list(filters={"label": f"{OWNER}={os.getpid()}"})
     [network] = [name for name in emulator.attrs["NetworkSettings"]["Networks"] if name != "bridge"]
     container = client.containers.run(
-        f"order-saga/{service}",
+        IMAGES[service],
         detach=True,
         network=network,
         ports=LOOPBACK,
@@ -112,7 +115,7 @@ def test_an_image_is_byte_compiled_and_says_what_it_is(running: Container, servi
 
 
 def test_what_a_change_of_code_pushes_is_small(saga: Environment, service: str) -> None:
-    history = docker.from_env().images.get(f"order-saga/{service}").history()
+    history = docker.from_env().images.get(IMAGES[service]).history()
 
     dependencies = next(
         place for place, layer in enumerate(history) if "COPY /var/task" in layer["CreatedBy"]
@@ -128,7 +131,7 @@ def test_no_certificates_of_this_network_are_in_an_image(
     own = Path(bundle).read_bytes().split(b"-----BEGIN CERTIFICATE-----")[-1] if bundle else b"none"
     archive = tmp_path / "image.tar"
     with archive.open("wb") as file:
-        for chunk in docker.from_env().images.get(f"order-saga/{service}").save():
+        for chunk in docker.from_env().images.get(IMAGES[service]).save():
             file.write(chunk)
 
     secrets = running.exec_run(["sh", "-c", "ls /run/secrets 2>/dev/null || true"])
@@ -145,7 +148,7 @@ def test_what_a_killed_session_left_is_swept(saga: Environment) -> None:
     function = {INSTANCE: f"order-saga-tests-{gone.pid}:4566"}
     network = client.networks.create("order-saga-left-behind", labels=emulator)
     for labels in (emulator, function):
-        client.containers.create("order-saga/create_order", labels=labels)
+        client.containers.create(IMAGES["create_order"], labels=labels)
 
     sweep()
 
