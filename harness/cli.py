@@ -18,7 +18,7 @@ import msgspec
 from rich.text import Text
 
 from harness import emulator, environment, images
-from harness.deploy import SERVICES, synthesize
+from harness.deploy import SERVICES, ailments, synthesize
 from harness.logs import errors as log_errors
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
@@ -235,10 +235,13 @@ def _count(orders: Orders, requests: list[tuple[str, Request]], seconds: float) 
 
 
 def _show_errors(call: argparse.Namespace) -> None:
-    """Show what the functions of a local environment logged as errors last."""
+    """Show what is wrong with the functions of a local environment, and what they logged of it."""
     running = None if call.api_url else environment.find(call.home)
-    for error in log_errors(running.endpoint, SERVICES) if running else []:
-        console.print(Text(error))
+    if running is None:
+        return
+    logged = log_errors(running.endpoint, SERVICES)
+    for said in [*ailments(running.endpoint), *logged]:
+        console.print(Text(said))
 
 
 def _requests(call: argparse.Namespace) -> list[tuple[str, Request]]:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,19 @@ def api_url(endpoint: str) -> str:
     # The output is an address of AWS, which has the API's id as its first label.
     api_id = url.split("//")[1].split(".")[0]
     return f"{endpoint}/_aws/execute-api/{api_id}"
+
+
+def ailments(endpoint: str) -> Iterator[str]:
+    """Call every function with nothing, and yield what is wrong with those that do not start.
+
+    One that starts refuses the call by an error of its own.
+    """
+    functions = session().client("lambda", endpoint_url=endpoint)
+    for service in SERVICES:
+        answer = functions.invoke(FunctionName=stack_name(service), Payload=b"{}")
+        error = json.loads(answer["Payload"].read() or b"{}")
+        if error.get("errorType") not in ("EnvelopeError", "KeyError"):
+            yield f"{service} does not start: {str(error.get('errorMessage', error))[:300]}"
 
 
 def _run_as_processes(endpoint: str, assembly: Path, template: dict[str, Any]) -> None:

@@ -25,10 +25,10 @@ def lines(endpoint: str, services: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def errors(endpoint: str, services: Iterable[str], most: int = 5) -> list[str]:
     """Answer the last errors that the functions logged, each with its service."""
-    found = [f"{service}: {line}" for service, line in lines(endpoint, services) if _is_error(line)]
-    return found[-most:]
+    said = lines(endpoint, services)
+    return [f"{service} logged {line}" for service, line in said if _is_error(line)][-most:]
 
 
 def _is_error(line: str) -> bool:
     # As the runtime client writes an exception, and as the services log one.
-    return "[ERROR]" in line or '"level":"ERROR"' in line or "Unable to import module" in line
+    return "[ERROR]" in line or '"level":"ERROR"' in line

@@ -1,9 +1,5 @@
 """One service is changed and deployed by itself while orders stream through all of them."""
 
-import os
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +13,8 @@ from harness.emulator import ROOT
 from harness.environment import Environment
 from harness.images import bases
 from harness.orders import SCENARIOS, Orders
+from tests.clone import clone
+from tests.clone import saga as saga_command
 from tests.engine import needs_engine
 
 pytestmark = [
@@ -30,12 +28,12 @@ CHANGED = "notify_shipping"
 def test_a_service_is_changed_and_changed_back_and_no_order_is_lost(
     saga: Environment, tmp_path: Path
 ) -> None:
-    clone = _clone_with_another_prefix(tmp_path)
+    copy = _clone_with_another_prefix(tmp_path)
     before = _functions(saga)
 
     with Orders(saga.api_url) as orders:
         with _stream(orders) as placed:
-            _deploy(clone, saga)
+            _deploy(copy, saga)
         changed = orders.ended(orders.place(SCENARIOS["happy"]))
         after = _functions(saga)
         with _stream(orders) as placed_later:
@@ -51,13 +49,11 @@ def test_a_service_is_changed_and_changed_back_and_no_order_is_lost(
 
 
 def _clone_with_another_prefix(folder: Path) -> Path:
-    clone = folder / "clone"
-    for part in ("compose", "harness", "infra", "plumbing", "requirements", "services"):
-        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("__pycache__"))
+    copy = clone(folder)
     for name in ("carrier.py", "events.py"):
-        file = clone / "services" / CHANGED / name
+        file = copy / "services" / CHANGED / name
         file.write_text(file.read_text().replace("TRK-", "PKG-"))
-    return clone
+    return copy
 
 
 @contextmanager
@@ -80,23 +76,10 @@ def _stream(orders: Orders) -> Iterator[list[str]]:
             placing.result()
 
 
-def _deploy(clone: Path, saga: Environment) -> None:
+def _deploy(copy: Path, running: Environment) -> None:
     """Deploy by the very command that a person uses."""
-    environ = {
-        **os.environ,
-        **bases(),
-        "PYTHONPATH": str(clone),
-        "SAGA_FILES": str(clone / ".saga"),
-        "SAGA_ENDPOINT": saga.endpoint,
-    }
-    deployed = subprocess.run(
-        [sys.executable, "-m", "harness", "deploy", CHANGED],
-        cwd=clone,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environ = {**bases(), "SAGA_ENDPOINT": running.endpoint}
+    deployed = saga_command(copy, "deploy", CHANGED, **environ)
     assert deployed.returncode == 0, deployed.stderr
 
 
