@@ -18,8 +18,6 @@ from harness.stock import Stock
 from harness.trouble import Trouble
 
 HOME = Path(os.environ.get("SAGA_FILES", ROOT / ".saga"))
-# Where docker compose serves an environment, unless its .env says otherwise.
-COMPOSE_ENDPOINT = os.environ.get("SAGA_ENDPOINT", "http://127.0.0.1:4566")
 SHELVES = {"COFFEE": 100_000, "TEA": 100_000, "LAST-ONE": 1, "OUT-OF-STOCK": 0}
 
 Tell = Callable[[str], None]
@@ -43,10 +41,11 @@ def find(home: Path) -> Environment | None:
     """Answer the environment that runs under this home, or None."""
     try:
         environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
+        if environment.emulator is None or environment.emulator.lives():
+            return environment
     except (FileNotFoundError, msgspec.DecodeError):
-        return _in_containers() if home == HOME else None
-    lives = environment.emulator is None or environment.emulator.lives()
-    return environment if lives else None
+        pass  # nothing was started here, or it was stopped
+    return _in_containers() if home == HOME else None
 
 
 def was_stopped(home: Path) -> bool:
@@ -132,12 +131,21 @@ def down(home: Path) -> bool:
 
 def _in_containers() -> Environment | None:
     """Answer the environment that docker compose runs, or None."""
-    if not emulator.answers(COMPOSE_ENDPOINT):
+    endpoint = os.environ.get("SAGA_ENDPOINT") or f"http://127.0.0.1:{_compose_port()}"
+    if not emulator.answers(endpoint):
         return None
     try:
-        return Environment(COMPOSE_ENDPOINT, deploy.api_url(COMPOSE_ENDPOINT), images=True)
+        return Environment(endpoint, deploy.api_url(endpoint), images=True)
     except ClientError:  # an emulator of somebody else, or ours before all is deployed
         return None
+
+
+def _compose_port() -> str:
+    """Answer the port that docker compose publishes, as .env or the environment has it."""
+    file = ROOT / ".env"
+    lines = file.read_text().splitlines() if file.exists() else []
+    settings = dict(line.split("=", 1) for line in lines if "=" in line)
+    return os.environ.get("EMULATOR_PORT") or settings.get("EMULATOR_PORT") or "4566"
 
 
 def _state(home: Path) -> Path:

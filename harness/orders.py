@@ -47,7 +47,7 @@ class Orders:
     """The orders' API at a URL."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._http = httpx.Client(base_url=url, timeout=60)
 
     def __enter__(self) -> Orders:
         return self
