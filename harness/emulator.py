@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -69,16 +70,9 @@ def start(home: Path, port: int | None) -> Emulator:
     temporary = home / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    with (home / "emulator.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(EMULATOR_PYTHON), str(Path(__file__).with_name("emulator_main.py"))],
-            env=_environment(port, temporary),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        _children[process.pid] = process
+    # In a thread, as Ctrl-C interrupts only the main one: no process is started and not noted.
+    with ThreadPoolExecutor(1) as pool:
+        process = pool.submit(_spawn, home, port, temporary).result()
     emulator = Emulator(process.pid, port)
     deadline = time.monotonic() + START_SECONDS
     try:
@@ -92,6 +86,20 @@ def start(home: Path, port: int | None) -> Emulator:
         stop(emulator)
         raise
     return emulator
+
+
+def _spawn(home: Path, port: int, temporary: Path) -> subprocess.Popen[bytes]:
+    with (home / "emulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(EMULATOR_PYTHON), str(Path(__file__).with_name("emulator_main.py"))],
+            env=_environment(port, temporary),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[process.pid] = process
+    return process
 
 
 def stop(emulator: Emulator) -> None:
