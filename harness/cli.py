@@ -18,10 +18,11 @@ import msgspec
 from rich.text import Text
 
 from harness import emulator, environment, images
-from harness.deploy import SERVICES, ailments, synthesize
+from harness.deploy import SERVICES, ailments, session, synthesize
 from harness.logs import errors as log_errors
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
+from harness.resume import resume_all
 from harness.terminal import Progress, Way, console, milliseconds, show
 from harness.trouble import Trouble
 
@@ -179,6 +180,14 @@ def stock(call: argparse.Namespace) -> int:
     return 0
 
 
+def resume(call: argparse.Namespace) -> int:
+    """Say again what was last said of every open order, also of those given up."""
+    running = environment.require(call.home)
+    for report in resume_all(session().client("lambda", endpoint_url=running.endpoint)):
+        console.print(f"{report['resumedOrders']} of {report['overdueOrders']} open orders resumed")
+    return 0
+
+
 def logs(call: argparse.Namespace) -> int:
     """Show what the functions logged, of one service or of all."""
     running = environment.require(call.home)
@@ -332,5 +341,6 @@ def _parser() -> argparse.ArgumentParser:
     parse = add("stock", stock)
     parse.add_argument("sku", nargs="?", metavar="SKU")
     parse.add_argument("units", nargs="?", type=_units, metavar="UNITS")
+    add("resume", resume)
     add("demo", demo)
     return parser

@@ -35,6 +35,7 @@ SERVICES = (
     "charge_payment",
     "notify_shipping",
     "release_inventory",
+    "resume_orders",
 )
 CODE_BUCKET = f"{PREFIX}-local-code"
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"

@@ -1,6 +1,6 @@
 """What every service's stack has: function, role, log, and how it hears and says events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.alarms import Watched, metric, watch
 from infra.names import Names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +48,7 @@ class ServiceStack(Stack):
         *,
         says: Sequence[str],
         hears: Heard | None = None,
+        seconds: int = 20,
     ) -> None:
         super().__init__(
             scope, names.of(service), description=f"Order saga: the service {service}."
@@ -62,19 +64,79 @@ class ServiceStack(Stack):
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log.grant_write(self.role)
-        self.function = self._function()
+        self.function = self._function(seconds)
         if says:
             self._may_say(says)
         if hears:
             self._hear(hears)
+        self._watch_function()
 
-    def may_use(self, table: str, *actions: str) -> None:
+    def may_use(self, table: str, *actions: str) -> dynamodb.ITableV2:
         """Allow these DynamoDB actions on this table, and tell the function the table's name."""
         found: dynamodb.ITableV2 = self.names.find_table(self, table)
         found.grant(self.role, *(f"dynamodb:{action}" for action in actions))
         self.function.add_environment(f"{table.upper()}_TABLE", found.table_name)
+        return found
 
-    def _function(self) -> lambda_.DockerImageFunction:
+    def watch(self, *watched: Watched) -> None:
+        """Make an alarm of each of these."""
+        watch(self, self.names.of(self.service), *watched)
+
+    def _watch_function(self) -> None:
+        function = {"FunctionName": self.names.of(self.service)}
+        self.watch(
+            Watched(
+                "errors",
+                metric("AWS/Lambda", "Errors", function, minutes=5),
+                at_least=3,
+                says=f"{self.service} fails again and again: its log says why.",
+            ),
+            Watched(
+                "throttles",
+                metric("AWS/Lambda", "Throttles", function),
+                at_least=1,
+                says=f"{self.service} is called more often than the account lets it run.",
+            ),
+        )
+
+    def _watch_events(self, queue_name: str) -> None:
+        function = {"FunctionName": self.names.of(self.service)}
+        rule = {"EventBusName": self.names.bus, "RuleName": self.names.of(self.service)}
+        queue = {"QueueName": queue_name}
+        self.watch(
+            Watched(
+                "failures",
+                metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum"),
+                at_least=1,
+                says=f"Events that {self.service} could not take wait in its failure queue.",
+            ),
+            Watched(
+                "not-handed-over",
+                metric("AWS/Events", "FailedInvocations", rule),
+                at_least=1,
+                says=f"The rule cannot call {self.service}: its event is in the failure queue.",
+            ),
+            Watched(
+                "dead-letters-lost",
+                metric("AWS/Events", "InvocationsFailedToBeSentToDlq", rule),
+                at_least=1,
+                says=f"An event for {self.service} reached neither it nor its failure queue.",
+            ),
+            Watched(
+                "events-dropped",
+                metric("AWS/Lambda", "AsyncEventsDropped", function),
+                at_least=1,
+                says=f"Lambda gave up on an event for {self.service}.",
+            ),
+            Watched(
+                "failures-lost",
+                metric("AWS/Lambda", "DestinationDeliveryFailures", function),
+                at_least=1,
+                says=f"An event that {self.service} failed on did not reach its failure queue.",
+            ),
+        )
+
+    def _function(self, seconds: int) -> lambda_.DockerImageFunction:
         name = self.node.try_get_context("architecture") or "x86_64"
         if name not in ARCHITECTURES:
             raise ValueError(f"architecture {name} is none of {', '.join(ARCHITECTURES)}")
@@ -99,21 +161,25 @@ class ServiceStack(Stack):
             role=self.role,
             log_group=self.log,
             memory_size=512,
-            timeout=Duration.seconds(20),
+            timeout=Duration.seconds(seconds),
         )
 
-    def _may_say(self, says: Sequence[str]) -> None:
-        source = self.names.source(self.service)
+    def may_put_events(self, conditions: Mapping[str, Mapping[str, object]]) -> None:
+        """Allow events onto the bus under these conditions, and tell the function its name."""
         self.role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["events:PutEvents"],
                 resources=[self.bus.event_bus_arn],
-                conditions={
-                    "StringEquals": {"events:source": source, "events:detail-type": list(says)}
-                },
+                conditions=conditions,
             )
         )
         self.function.add_environment("EVENT_BUS_NAME", self.names.bus)
+
+    def _may_say(self, says: Sequence[str]) -> None:
+        source = self.names.source(self.service)
+        self.may_put_events(
+            {"StringEquals": {"events:source": source, "events:detail-type": list(says)}}
+        )
         self.function.add_environment("EVENT_SOURCE", source)
 
     def _hear(self, heard: Heard) -> None:
@@ -158,3 +224,4 @@ class ServiceStack(Stack):
             max_event_age=Duration.hours(6),
             on_failure=destinations.SqsDestination(failures),
         )
+        self._watch_events(self.names.of(f"{self.service}-failures"))

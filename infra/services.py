@@ -1,14 +1,17 @@
-"""The five services: what each hears, says and may touch. Read this for the whole flow."""
+"""The five services and the sweep: what each hears, says and may touch: the whole flow."""
 
 import json
 from typing import cast
 
-from aws_cdk import Acknowledgment, CfnOutput, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from infra.alarms import NAMESPACE, Watched, metric
 from infra.names import Names
 from infra.service_stack import Heard, ServiceStack
 
@@ -70,6 +73,14 @@ class CreateOrder(ServiceStack):
                     )
                 )
         CfnOutput(self, "ApiUrl", value=api.api_endpoint)
+        self.watch(
+            Watched(
+                "unavailable",
+                metric("AWS/ApiGateway", "5xx", {"ApiId": api.api_id}, minutes=5),
+                at_least=5,
+                says="Customers are told to send their orders again: see the log of create_order.",
+            )
+        )
 
 
 class ReserveInventory(ServiceStack):
@@ -130,4 +141,74 @@ class ReleaseInventory(ServiceStack):
         self.may_use("inventory", "UpdateItem")
 
 
-SERVICES = (CreateOrder, ReserveInventory, ChargePayment, NotifyShipping, ReleaseInventory)
+class ResumeOrders(ServiceStack):
+    """Hears no event but a schedule; says again what any service said last of a stuck order."""
+
+    def __init__(self, scope: Construct, names: Names) -> None:
+        super().__init__(scope, names, "resume_orders", says=[], seconds=60)
+        orders = self.may_use("orders", "GetItem", "UpdateItem")
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:Query"], resources=[f"{orders.table_arn}/index/open"]
+            )
+        )
+        # It says what is stored, whoever said it: this is the one role that speaks for others.
+        self.may_put_events({"StringLike": {"events:source": names.source("*")}})
+        # The next run comes in a minute: there is nothing to try again, and nothing to keep.
+        self.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+        may_call = iam.Role(
+            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com")
+        )
+        may_call.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"], resources=[self.function.function_arn]
+            )
+        )
+        scheduler.CfnSchedule(
+            self,
+            "Schedule",
+            name=names.of("resume_orders"),
+            description="Orders that stand still are looked for every minute.",
+            schedule_expression="rate(1 minute)",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=self.function.function_arn,
+                role_arn=may_call.role_arn,
+                input="{}",
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
+            ),
+        )
+        self._watch_orders()
+
+    def _watch_orders(self) -> None:
+        function, orders = {"FunctionName": self.names.of(self.service)}, {"bus": self.names.bus}
+        self.watch(
+            Watched(
+                "oldest-order",
+                metric(NAMESPACE, "oldestOverdueSeconds", orders, "Maximum"),
+                at_least=15 * 60,
+                says="An order has been open for a quarter of an hour, resumed and still open.",
+            ),
+            Watched(
+                "given-up",
+                metric(NAMESPACE, "givenUpOrders", orders, "Maximum"),
+                at_least=1,
+                says="An order does not end, however often it is resumed: a person has to look.",
+            ),
+            Watched(
+                "no-run",
+                metric("AWS/Lambda", "Invocations", function, minutes=5),
+                below=1,
+                says="Nothing has looked for stuck orders for five minutes: see the schedule.",
+            ),
+        )
+
+
+SERVICES = (
+    CreateOrder,
+    ReserveInventory,
+    ChargePayment,
+    NotifyShipping,
+    ReleaseInventory,
+    ResumeOrders,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -89,6 +89,31 @@ def read(client: DynamoDBClient, table: str, key: Mapping[str, Any]) -> Item | N
     """Answer the item as it stands now (a strongly consistent read), or None."""
     answer = client.get_item(TableName=table, Key=_attributes(key), ConsistentRead=True)
     return _plain(answer.get("Item"))
+
+
+def query(
+    client: DynamoDBClient, table: str, index: str, equal: tuple[str, Any], most: tuple[str, Any]
+) -> Iterator[Item]:
+    """Yield the items of an index whose partition is `equal`, up to and with the sort key `most`.
+
+    Both are a key's name and value. Lowest first; a page is asked for when it is needed.
+    """
+    (partition, wanted), (sort, until) = equal, most
+    start: dict[str, Any] = {}
+    while True:
+        answer = client.query(
+            TableName=table,
+            IndexName=index,
+            KeyConditionExpression="#partition = :partition AND #sort <= :until",
+            ExpressionAttributeNames={"#partition": partition, "#sort": sort},
+            ExpressionAttributeValues=_attributes({":partition": wanted, ":until": until}),
+            **start,
+        )
+        for attributes in answer["Items"]:
+            yield _plain(attributes) or {}
+        if "LastEvaluatedKey" not in answer:
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def _request(update: Update) -> Any:

@@ -1,6 +1,8 @@
 """Log one JSON line per outcome."""
 
 import sys
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -14,3 +16,19 @@ def log(level: str, message: str, **fields: Any) -> None:
     line = {"level": level, "message": message} | fields
     sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     sys.stdout.flush()
+
+
+def embedded_metrics(
+    namespace: str, dimensions: Mapping[str, str], numbers: Mapping[str, float]
+) -> dict[str, Any]:
+    """Build the fields of a log line that make metrics of its numbers, at no call's cost.
+
+    Source: "Embedded metric format specification", Amazon CloudWatch user guide.
+    """
+    metrics = {
+        "Namespace": namespace,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name} for name in numbers],
+    }
+    now = int(time.time() * 1000)
+    return {"_aws": {"Timestamp": now, "CloudWatchMetrics": [metrics]}, **dimensions, **numbers}

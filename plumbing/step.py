@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Clock = Callable[[], datetime]
+
+# An item whose saga is open has `openShard`, the first digit of its id: together with `openSince`
+# it is the key of a sparse index, spread over sixteen partitions, that holds open items and no
+# others.
+SHARDS = "0123456789abcdef"
 
 
 class Contradiction(Exception):
@@ -33,9 +39,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def written(at: datetime) -> str:
+    """Write a time as it is stored: ISO 8601, UTC, to the millisecond, so that it sorts."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def stamp(status: str, at: datetime) -> dict[str, str]:
-    """Build an entry of an item's history; times are ISO 8601, UTC, to the millisecond."""
-    return {"status": status, "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+    """Build an entry of an item's history."""
+    return {"status": status, "at": written(at)}
+
+
+def opened(identity: UUID, at: datetime) -> dict[str, str]:
+    """Build what keeps an item in the index of open items, until a step that `ends` its saga."""
+    return {"openShard": str(identity)[0], "openSince": written(at)}
 
 
 def step(
@@ -47,22 +63,26 @@ def step(
     event: Entry | None,
     at: datetime,
     adds: Mapping[str, Any],
+    ends: bool = False,
 ) -> Update:
     """Build the update that takes the item, if it is as `expects` says, on to `status`.
 
     It stores the event to say (None: this step says nothing), sets what the step `adds`, and
-    appends status and time to the item's `history`.
+    appends status and time to the item's `history`. A step that `ends` the saga takes the item
+    out of the index of open items.
     """
     sets = {"status": status, **adds}
     if event is not None:
         sets["event"] = msgspec.to_builtins(event)
     assignments = ", ".join(f"#{name} = :{name}" for name in sets)
+    removes = ["openShard"] if ends else []
     return Update(
         table=table,
         key=key,
-        change=f"SET {assignments}, #history = list_append(#history, :step)",
+        change=f"SET {assignments}, #history = list_append(#history, :step)"
+        + "".join(f" REMOVE #{name}" for name in removes),
         condition=" AND ".join(f"#{name} = :expected_{name}" for name in expects),
-        names={f"#{name}": name for name in (*expects, *sets, "history")},
+        names={f"#{name}": name for name in (*expects, *sets, "history", *removes)},
         values={
             **{f":{name}": value for name, value in sets.items()},
             **{f":expected_{name}": value for name, value in expects.items()},
@@ -81,12 +101,15 @@ def record(
     event: Entry,
     at: datetime,
     adds: Mapping[str, Any],
+    ends: bool = False,
 ) -> Standing:
     """Make one step with the event it will say; answer where the item stands then.
 
     That is this step's outcome, or, when the item was not as expected, what stands there already.
     """
-    update = step(table, key, expects=expects, status=status, event=event, at=at, adds=adds)
+    update = step(
+        table, key, expects=expects, status=status, event=event, at=at, adds=adds, ends=ends
+    )
     refused = write(client, update)
     return standing(refused.item, expects) if refused else Standing(status, event)
 

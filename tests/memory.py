@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 Attributes = dict[str, Any]
 
+INDEXES = {"open": ("openShard", "openSince")}
+
 
 class ConditionalCheckFailedException(ClientError):  # botocore's name
     pass
@@ -36,12 +38,49 @@ class MemoryDynamoDB:
         self.keys = keys
         self.tables: dict[str, dict[str, Attributes]] = {table: {} for table in keys}
         self.calls: list[str] = []
+        self.page = 100  # so many items are on a page of a query
         self.conflicts = 0  # so many writes to come are refused for a conflict
 
     def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Any:
         self.calls.append("GetItem")
         item = self._find(TableName, Key)
         return {"Item": copy.deepcopy(item)} if item else {}
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        IndexName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeNames: Mapping[str, str],
+        ExpressionAttributeValues: Mapping[str, Any],
+        ExclusiveStartKey: Attributes | None = None,
+    ) -> Any:
+        """Answer items of an index, whole, though an index may have but a part of each."""
+        self.calls.append("Query")
+        partition, sort = INDEXES[IndexName]
+        if KeyConditionExpression != "#partition = :partition AND #sort <= :until":
+            raise NotImplementedError(KeyConditionExpression)
+        if ExpressionAttributeNames != {"#partition": partition, "#sort": sort}:
+            raise NotImplementedError(ExpressionAttributeNames)
+        wanted = ExpressionAttributeValues[":partition"]
+        until = ExpressionAttributeValues[":until"]["S"]
+        found = sorted(
+            (
+                item
+                for item in self.tables[TableName].values()
+                if item.get(partition) == wanted and sort in item and item[sort]["S"] <= until
+            ),
+            key=lambda item: (item[sort]["S"], self._key(TableName, item)),
+        )
+        ids = [self._key(TableName, item) for item in found]
+        first = ids.index(self._key(TableName, ExclusiveStartKey)) + 1 if ExclusiveStartKey else 0
+        page = found[first : first + self.page]
+        last = first + self.page < len(found)
+        return {
+            "Items": copy.deepcopy(page),
+            **({"LastEvaluatedKey": copy.deepcopy(page[-1])} if last else {}),
+        }
 
     def put_item(
         self,
@@ -113,9 +152,13 @@ class MemoryDynamoDB:
         values = update["ExpressionAttributeValues"]
         key = self._key(table, update["Key"])
         item = copy.deepcopy(self.tables[table].get(key) or update["Key"])
-        for assignment in re.split(r", (?=#)", update["UpdateExpression"].removeprefix("SET ")):
+        sets, _, removes = update["UpdateExpression"].partition(" REMOVE ")
+        old = copy.deepcopy(item)
+        for assignment in re.split(r", (?=#)", sets.removeprefix("SET ")):
             target, _, source = assignment.partition(" = ")
-            item[names[target]] = _evaluate(source, item, names, values)
+            item[names[target]] = _evaluate(source, old, names, values)
+        for target in filter(None, removes.split(", ")):
+            item.pop(names[target], None)
         self.tables[table][key] = item
 
     def _find(self, table: str, key: Attributes) -> Attributes | None:

@@ -4,8 +4,10 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
+from uuid import UUID
 
 import boto3
 import pytest
@@ -13,12 +15,15 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contracts import CONTRACTS
 from plumbing import conditional_write
+from plumbing.step import opened, stamp
 from tests.memory import MemoryDynamoDB, MemoryEvents
 
 SAMPLES = {contract.detail_type: json.loads(contract.sample.read_text()) for contract in CONTRACTS}
 HEARD_BY = {contract.detail_type: list(contract.heard) for contract in CONTRACTS}
 ORDER_ID = SAMPLES["OrderCreated"]["detail"]["orderId"]
 ORDERS, INVENTORY = "orders", "inventory"
+STORED_AT = datetime(2026, 1, 31, 9, tzinfo=UTC)
+ENDS = ("SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED")
 
 
 class World:
@@ -57,7 +62,8 @@ class World:
                 "detailType": event["detail-type"],
                 "detail": json.dumps(detail, separators=(",", ":")),
             },
-            "history": [{"status": status, "at": "2026-01-31T09:00:00.000Z"}],
+            "history": [stamp(status, STORED_AT)],
+            **(opened(UUID(detail["orderId"]), STORED_AT) if status not in ENDS else {}),
         }
         serialize = TypeSerializer().serialize
         item = {name: serialize(value) for name, value in stored.items()}

@@ -50,4 +50,5 @@ def _expects(order: InventoryReserved) -> dict[str, Any]:
         "status": InventoryReserved.status,
         "customerId": order.customer_id,
         "amountCents": order.amount_cents,
+        "reservationId": str(order.reservation_id),
     }

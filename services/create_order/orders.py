@@ -11,7 +11,7 @@ from create_order.create_order import OrderDiffers
 from create_order.events import OrderCreated
 from plumbing.conditional_write import read, write_new
 from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, stamp, utc_now
+from plumbing.step import Clock, Standing, opened, stamp, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,12 +28,13 @@ class OrdersTable:
     def create(self, said: OrderCreated) -> Standing:
         """Put the order with the event it will say, unless its id is taken."""
         order = msgspec.to_builtins(said)
-        event = Entry.of(self._source, said)
+        event, now = Entry.of(self._source, said), self._clock()
         item = {
             **order,
             "status": said.status,
             "event": msgspec.to_builtins(event),
-            "history": [stamp(said.status, self._clock())],
+            "history": [stamp(said.status, now)],
+            **opened(said.order_id, now),
         }
         taken = write_new(self._client, self._table, "orderId", item)
         if taken is None:

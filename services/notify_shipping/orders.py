@@ -37,6 +37,7 @@ class OrdersTable:
             event=Entry.of(self._source, said),
             at=self._clock(),
             adds={"trackingNumber": said.tracking_number},
+            ends=True,
         )
 
 
@@ -46,4 +47,5 @@ def _expects(order: PaymentCharged) -> dict[str, Any]:
         "customerId": order.customer_id,
         "sku": order.sku,
         "quantity": order.quantity,
+        "paymentId": str(order.payment_id),
     }

@@ -39,6 +39,7 @@ class OrdersTable:
             event=None,
             at=self._clock(),
             adds={},
+            ends=True,
         )
         units = Update(
             table=self._inventory_table,

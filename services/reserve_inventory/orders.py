@@ -65,6 +65,7 @@ class OrdersTable:
             event=Entry.of(self._source, said),
             at=self._clock(),
             adds={"failureReason": said.reason},
+            ends=True,
         )
 
 

@@ -11,9 +11,10 @@ import httpx
 import msgspec
 import pytest
 
-from harness.deploy import session, stack_name
+from harness.deploy import PREFIX, session, stack_name
 from harness.environment import Environment
-from harness.orders import SCENARIOS, Orders, Request
+from harness.orders import SCENARIOS, NotEnded, Orders, Request
+from harness.resume import resume_all
 from tests.world import sample
 
 BODY = {"customerId": "CUST-1", "sku": "COFFEE", "amountCents": 500}
@@ -181,6 +182,34 @@ def test_an_event_that_comes_again_after_the_end_moves_nothing(
     assert "FunctionError" not in answer
     assert orders.find(ended["orderId"]) == ended
     assert saga.stock.units("COMES-AGAIN") == 3
+
+
+def test_an_order_whose_event_was_lost_is_resumed_by_the_sweep(
+    saga: Environment, orders: Orders
+) -> None:
+    events = session().client("events", endpoint_url=saga.endpoint)
+    rule = {"Name": stack_name("charge_payment"), "EventBusName": PREFIX}
+    events.disable_rule(**rule)
+    order_id = orders.place(SCENARIOS["happy"])
+    with pytest.raises(NotEnded, match="stands at INVENTORY_RESERVED"):
+        orders.ended(order_id, seconds=1)
+    events.enable_rule(**rule)
+
+    [report] = resume_all(session().client("lambda", endpoint_url=saga.endpoint))
+
+    assert report["resumedOrders"] >= 1
+    assert orders.ended(order_id)["status"] == "SHIPPING_SCHEDULED"
+
+
+def test_an_order_that_ended_is_not_in_the_index_of_open_orders(
+    saga: Environment, orders: Orders
+) -> None:
+    ended = {orders.ended(orders.place(order))["orderId"] for order in SCENARIOS.values()}
+    dynamodb = session().client("dynamodb", endpoint_url=saga.endpoint)
+
+    found = dynamodb.scan(TableName=f"{PREFIX}-orders", IndexName="open")["Items"]
+
+    assert ended.isdisjoint(item["orderId"]["S"] for item in found)
 
 
 def test_poison_is_an_error_that_names_the_field(saga: Environment) -> None:

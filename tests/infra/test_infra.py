@@ -26,10 +26,15 @@ TABLES = {
     "charge_payment": {"orders": {"GetItem", "UpdateItem"}},
     "notify_shipping": {"orders": {"GetItem", "UpdateItem"}},
     "release_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
+    "resume_orders": {"orders": {"GetItem", "UpdateItem"}, "orders/index/open": {"Query"}},
 }
+# The sweep hears no event and declares none: it says again what others said.
+SWEEP = "resume_orders"
 
 
-def test_four_rules_lead_to_four_services_and_http_to_the_fifth(assembly: Assembly) -> None:
+def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_the_sweep(
+    assembly: Assembly,
+) -> None:
     rules = {
         stack: len(assembly.resources(stack, "AWS::Events::Rule")) for stack in assembly.stacks
     }
@@ -40,7 +45,10 @@ def test_four_rules_lead_to_four_services_and_http_to_the_fifth(assembly: Assemb
 
     assert rules == {stack_name(s): int(s in HEARERS) for s in SERVICES} | {PLATFORM: 0}
     assert functions == {stack_name(s): 1 for s in SERVICES} | {PLATFORM: 0}
+    schedule = assembly.resource(stack_name(SWEEP), "AWS::Scheduler::Schedule")
+
     assert {route["RouteKey"] for route in routes} == {"ANY /orders", "ANY /orders/{orderId}"}
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
 
 
 @pytest.mark.parametrize("service", HEARERS)
@@ -88,9 +96,7 @@ def test_what_cannot_be_handed_over_or_fails_goes_to_the_services_own_queue(
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: str) -> None:
-    statements = assembly.resource(stack_name(service), "AWS::IAM::Policy")["PolicyDocument"][
-        "Statement"
-    ]
+    statements = _granted(assembly, service)
     allowed = {
         (action, _arn_end(statement["Resource"]))
         for statement in statements
@@ -100,7 +106,7 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
     expected = {("logs:CreateLogStream", "Log"), ("logs:PutLogEvents", "Log")}
     for table, actions in TABLES[service].items():
         expected |= {(f"dynamodb:{action}", f"table/order-saga-{table}") for action in actions}
-    if SAYERS[service]:
+    if SAYERS[service] or service == SWEEP:
         expected |= {("events:PutEvents", "event-bus/order-saga")}
     if service in HEARERS:
         expected |= {
@@ -113,14 +119,83 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
 
 @pytest.mark.parametrize("service", [service for service in SERVICES if SAYERS[service]])
 def test_a_service_may_say_its_own_events_only(assembly: Assembly, service: str) -> None:
-    statements = assembly.resource(stack_name(service), "AWS::IAM::Policy")["PolicyDocument"][
-        "Statement"
-    ]
+    statements = _granted(assembly, service)
     [condition] = [one["Condition"] for one in statements if one["Action"] == "events:PutEvents"]
 
     said = _listed(condition["StringEquals"].pop("events:detail-type"))
     assert condition == {"StringEquals": {"events:source": f"orders.{service}"}}
     assert sorted(said) == sorted(SAYERS[service])
+
+
+def test_the_sweep_may_speak_for_the_services_of_the_saga_only(assembly: Assembly) -> None:
+    statements = _granted(assembly, SWEEP)
+
+    [condition] = [one["Condition"] for one in statements if one["Action"] == "events:PutEvents"]
+    assert condition == {"StringLike": {"events:source": "orders.*"}}
+
+
+@pytest.mark.parametrize("service", HEARERS)
+def test_every_way_in_which_an_event_can_be_lost_has_an_alarm(
+    assembly: Assembly, service: str
+) -> None:
+    watched = _watched(assembly, service)
+
+    assert watched == {
+        "Errors": 3,
+        "Throttles": 1,
+        "ApproximateNumberOfMessagesVisible": 1,
+        "FailedInvocations": 1,
+        "InvocationsFailedToBeSentToDlq": 1,
+        "AsyncEventsDropped": 1,
+        "DestinationDeliveryFailures": 1,
+    }
+
+
+def test_orders_that_do_not_end_have_alarms(assembly: Assembly) -> None:
+    alarms = assembly.resources(stack_name(SWEEP), "AWS::CloudWatch::Alarm")
+    [no_run] = [alarm for alarm in alarms if alarm["AlarmName"].endswith("no-run")]
+
+    assert _watched(assembly, SWEEP) == {
+        "Errors": 3,
+        "Throttles": 1,
+        "oldestOverdueSeconds": 900,
+        "givenUpOrders": 1,
+        "Invocations": 1,
+    }
+    assert no_run["ComparisonOperator"] == "LessThanThreshold"
+    assert no_run["TreatMissingData"] == "breaching"
+
+
+def test_alarms_go_to_the_topic_that_is_named(tmp_path: Path) -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:pager"
+
+    build_app(App(outdir=str(tmp_path), context={"alarms": topic})).synth()
+
+    loud = Assembly(tmp_path)
+    alarms = [
+        alarm
+        for service in SERVICES
+        for alarm in loud.resources(stack_name(service), "AWS::CloudWatch::Alarm")
+    ]
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(topic,)}
+
+
+def test_the_dashboard_finds_every_service_by_its_name(assembly: Assembly) -> None:
+    dashboard = json.dumps(assembly.resource(PLATFORM, "AWS::CloudWatch::Dashboard"))
+
+    assert "order-saga-" in dashboard
+    assert "overdueOrders" in dashboard
+
+
+def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: Assembly) -> None:
+    tables = assembly.resources(PLATFORM, "AWS::DynamoDB::GlobalTable")
+    [index] = [index for table in tables for index in table.get("GlobalSecondaryIndexes", [])]
+
+    assert index["KeySchema"] == [
+        {"AttributeName": "openShard", "KeyType": "HASH"},
+        {"AttributeName": "openSince", "KeyType": "RANGE"},
+    ]
+    assert index["Projection"] == {"NonKeyAttributes": ["due"], "ProjectionType": "INCLUDE"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -234,6 +309,25 @@ def _pattern(assembly: Assembly, service: str) -> dict[str, list[Any]]:
 def _matches(pattern: dict[str, list[Any]], event: dict[str, Any]) -> bool:
     """Match as EventBridge does for the patterns used here: each field is one of the values."""
     return all(event.get(field) in values for field, values in pattern.items())
+
+
+def _granted(assembly: Assembly, service: str) -> list[dict[str, Any]]:
+    """Answer the statements of the function's own role."""
+    stack = stack_name(service)
+    [role] = assembly.resource(stack, "AWS::Lambda::Function")["Role"]["Fn::GetAtt"][:1]
+    [policy] = [
+        policy
+        for policy in assembly.resources(stack, "AWS::IAM::Policy")
+        if policy["Roles"] == [{"Ref": role}]
+    ]
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return statements
+
+
+def _watched(assembly: Assembly, service: str) -> dict[str, float]:
+    """Answer the metrics that have an alarm, and from what value up."""
+    alarms = assembly.resources(stack_name(service), "AWS::CloudWatch::Alarm")
+    return {alarm["MetricName"]: alarm["Threshold"] for alarm in alarms if "MetricName" in alarm}
 
 
 def _listed(one_or_more: str | list[str]) -> list[str]:

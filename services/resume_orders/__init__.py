@@ -1,0 +1,1 @@
+"""Say again what was last said of orders that stand still."""

@@ -1,0 +1,43 @@
+"""Wiring: the environment, the clients, and the function that Lambda calls."""
+
+import os
+from typing import Any
+
+import boto3
+import msgspec
+from msgspec import Struct
+
+from plumbing.aws import CLIENT_CONFIG
+from plumbing.log import embedded_metrics, log
+from plumbing.publish import publisher
+from plumbing.settings import read_settings
+from plumbing.step import utc_now
+from resume_orders.orders import OrdersTable
+from resume_orders.resume_orders import resume_all, resume_orders
+
+
+class Settings(Struct, frozen=True):
+    """What the stack of this service sets."""
+
+    event_bus_name: str
+    orders_table: str
+
+
+class Call(Struct, frozen=True, rename="camel"):
+    """What the schedule, or a person, asks for: the orders that are due, or all that are open."""
+
+    all_open: bool = False
+
+
+settings = read_settings(Settings, os.environ)
+orders = OrdersTable(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table)
+publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+
+
+def handle(call: object, context: object) -> dict[str, Any]:
+    """Make one run, and answer its report."""
+    resume = resume_all if msgspec.convert(call, Call).all_open else resume_orders
+    report = msgspec.to_builtins(resume(orders, publish, utc_now()))
+    metrics = embedded_metrics("OrderSaga", {"bus": settings.event_bus_name}, report)
+    log("INFO", "orders resumed", **metrics)
+    return dict(report)
