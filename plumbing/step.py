@@ -54,6 +54,16 @@ def opened(identity: UUID, at: datetime) -> dict[str, str]:
     return {"openShard": str(identity)[0], "openSince": written(at)}
 
 
+def told(event: msgspec.Struct, kind: type[msgspec.Struct], status: str) -> dict[str, Any]:
+    """Build what a step expects of an item: this status, and all that a `kind` tells of it.
+
+    The item's fields are called as they are on the wire. All of them, because a step says what it
+    heard on: one that is not as stored would go from event to event.
+    """
+    fields = msgspec.to_builtins(event)
+    return {"status": status, **{name: fields[name] for name in kind.__struct_encode_fields__}}
+
+
 def step(
     table: str,
     key: Mapping[str, Any],

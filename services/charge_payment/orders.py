@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from charge_payment.events import InventoryReserved, PaymentCharged, PaymentFailed
 from plumbing.conditional_write import read
 from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, record, standing, utc_now
+from plumbing.step import Clock, Standing, record, standing, told, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,9 +46,4 @@ class OrdersTable:
 
 
 def _expects(order: InventoryReserved) -> dict[str, Any]:
-    return {
-        "status": InventoryReserved.status,
-        "customerId": order.customer_id,
-        "amountCents": order.amount_cents,
-        "reservationId": str(order.reservation_id),
-    }
+    return told(order, InventoryReserved, InventoryReserved.status)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from notify_shipping.events import PaymentCharged, ShippingScheduled
 from plumbing.conditional_write import read
 from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, record, standing, utc_now
+from plumbing.step import Clock, Standing, record, standing, told, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,10 +42,4 @@ class OrdersTable:
 
 
 def _expects(order: PaymentCharged) -> dict[str, Any]:
-    return {
-        "status": PaymentCharged.status,
-        "customerId": order.customer_id,
-        "sku": order.sku,
-        "quantity": order.quantity,
-        "paymentId": str(order.payment_id),
-    }
+    return told(order, PaymentCharged, PaymentCharged.status)

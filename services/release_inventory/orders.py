@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plumbing.conditional_write import Update, write_together
-from plumbing.step import Clock, Contradiction, standing, step, utc_now
+from plumbing.step import Clock, Contradiction, standing, step, told, utc_now
 from release_inventory.events import PaymentFailed
 
 if TYPE_CHECKING:
@@ -25,12 +25,8 @@ class OrdersTable:
 
     def release(self, heard: PaymentFailed) -> str:
         """Put the units back and end the order in one transaction, unless that is done already."""
-        expects = {
-            "status": PaymentFailed.status,
-            "sku": heard.sku,
-            "quantity": heard.quantity,
-            "reservationId": str(heard.reservation_id),
-        }
+        expects = told(heard, PaymentFailed, PaymentFailed.status)
+        expects["failureReason"] = expects.pop("reason")
         order = step(
             self._table,
             {"orderId": str(heard.order_id)},

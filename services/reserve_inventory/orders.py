@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from plumbing.conditional_write import Update, write_together
 from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, record, standing, step, utc_now
+from plumbing.step import Clock, Standing, record, standing, step, told, utc_now
 from reserve_inventory.events import InventoryFailed, InventoryReserved, OrderCreated
 
 if TYPE_CHECKING:
@@ -70,4 +70,4 @@ class OrdersTable:
 
 
 def _expects(order: OrderCreated) -> dict[str, Any]:
-    return {"status": OrderCreated.status, "sku": order.sku, "quantity": order.quantity}
+    return told(order, OrderCreated, OrderCreated.status)
