@@ -2,13 +2,14 @@
 MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 PY := .venv/bin/python
+SIMULATION := PYTHONPATH=.:services $(PY) -m tests.simulation
 SERVICES := $(notdir $(wildcard services/*))
 
 # The 3.x line of this package is older, and refuses what today's library synthesizes.
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down setup build contracts pins clean
+.PHONY: help demo test check up down setup build contracts explore story simulate reliability pins clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -44,6 +45,18 @@ build-%: setup ## build the image of one service: make build-charge_payment
 
 contracts: setup ## write the schemas and the OpenAPI document from the services' structs
 	@PYTHONPATH=.:services $(PY) -m contracts
+
+explore: setup ## run the handlers through every crash and repetition: make explore [SCENARIO=happy]
+	@$(SIMULATION) explore $(if $(SCENARIO),"$(SCENARIO)")
+
+story: setup ## tell one way through an exploration again: SCENARIO=… SCHEDULE=… [WITHOUT=…]
+	@$(SIMULATION) story "$(SCENARIO)" "$(SCHEDULE)" --without "$(WITHOUT)"
+
+simulate: setup ## live through random days: make simulate [SEED=1] [MINUTES=5]
+	@$(SIMULATION) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+reliability: setup ## explore all, without each guard too, and write docs/reliability.md
+	@$(SIMULATION) reliability
 
 setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
 

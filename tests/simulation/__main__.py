@@ -1,0 +1,112 @@
+"""`python -m tests.simulation`: explore, simulate, tell a story again, write the page."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+
+from tests.simulation import page
+from tests.simulation.chance import live
+from tests.simulation.code import Code
+from tests.simulation.explore import explore, replay
+from tests.simulation.guards import GUARDS
+from tests.simulation.scenarios import SCENARIOS
+
+
+def explore_all(call: argparse.Namespace) -> int:
+    """Explore one scenario, or all, and tell the shortest way to the first failure."""
+    code = Code()
+    chosen = [one for one in SCENARIOS if call.scenario in ("", one.name)]
+    if not chosen:
+        return _unknown("scenario", call.scenario, [one.name for one in SCENARIOS])
+    for scenario in chosen:
+        machine = scenario.machine(code)
+        found = explore(machine)
+        print(f"{scenario.name:<24} {found.states:>8,} states {found.seconds:6.1f} s", flush=True)
+        if found.story:
+            print("\n".join(found.story.lines(machine)))
+            print(page.command(scenario, ".".join(map(str, found.story.schedule))))
+            return 1
+    return 0
+
+
+def story(call: argparse.Namespace) -> int:
+    """Tell a schedule again, by the code as it is or without one guard."""
+    scenarios = {one.name: one for one in SCENARIOS}
+    guards = {guard.name: guard for guard in GUARDS}
+    if call.scenario not in scenarios:
+        return _unknown("scenario", call.scenario, list(scenarios))
+    if call.without and call.without not in guards:
+        return _unknown("guard", call.without, list(guards))
+    machine = scenarios[call.scenario].machine(
+        Code(guards[call.without].edits if call.without else ())
+    )
+    try:
+        told = replay(machine, [int(choice) for choice in call.schedule.split(".") if choice])
+    except (ValueError, IndexError):
+        print("This schedule cannot be gone: explore again, the code has changed.", file=sys.stderr)
+        return 2
+    print("\n".join(told.lines(machine)))
+    if not told.broken:
+        print("  => everything holds")
+    return 1 if told.broken else 0
+
+
+def simulate(call: argparse.Namespace) -> int:
+    """Live through random days, one seed after the other."""
+    seed = call.seed if call.seed is not None else random.SystemRandom().randrange(10**6)
+    until, days, orders, code = time.monotonic() + 60 * call.minutes, 0, 0, Code()
+    while days == 0 or time.monotonic() < until:
+        day = live(seed + days, code)
+        days, orders = days + 1, orders + day.ends.total()
+        print(
+            f"seed {day.seed}: {day.ends.total()} orders in {day.seconds:.1f} s, "
+            f"{day.faults.total()} things went wrong, {day.failed} in failure queues, "
+            f"{day.swept} swept, ends {dict(sorted(day.ends.items()))}",
+            flush=True,
+        )
+        if day.broken:
+            print("\n".join(f"  => {broken}" for broken in day.broken))
+            print(f"make simulate SEED={day.seed}")
+            return 1
+    print(f"{days} days, {orders} orders: everything held.")
+    return 0
+
+
+def reliability(call: argparse.Namespace) -> int:
+    """Write docs/reliability.md."""
+    page.PAGE.write_text("\n".join(page.write()))
+    print(f"Wrote {page.PAGE.name}.")
+    return 0
+
+
+def _unknown(what: str, name: str, names: list[str]) -> int:
+    print(f"There is no {what} {name!r}: name one of {', '.join(names)}.", file=sys.stderr)
+    return 2
+
+
+def main() -> int:
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    parse = commands.add_parser("explore")
+    parse.add_argument("scenario", nargs="?", default="")
+    parse.set_defaults(command=explore_all)
+    parse = commands.add_parser("story")
+    parse.add_argument("scenario")
+    parse.add_argument("schedule")
+    parse.add_argument("--without", default="")
+    parse.set_defaults(command=story)
+    parse = commands.add_parser("simulate")
+    parse.add_argument("--seed", type=int)
+    parse.add_argument("--minutes", type=float, default=0)
+    parse.set_defaults(command=simulate)
+    parse = commands.add_parser("reliability")
+    parse.set_defaults(command=reliability)
+    call = parser.parse_args()
+    return int(call.command(call))
+
+
+sys.exit(main())

@@ -1,0 +1,225 @@
+"""The services' real code, imported so that it can be stopped at each call that it makes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+import boto3
+
+from tests.memory import Exceptions
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = tuple(sorted(path.parent.name for path in ROOT.glob("services/*/handler.py")))
+SETTINGS = {"EVENT_BUS_NAME": "bus", "ORDERS_TABLE": "orders", "INVENTORY_TABLE": "inventory"}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of the source: `old`, which occurs once in `file`, becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that a handler makes of something outside it."""
+
+    to: str
+    operation: str
+    arguments: dict[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of a call: the answer, or the error raised instead."""
+
+    answer: Any = None
+    error: Callable[[], Exception] | None = None
+
+
+class Stopped(BaseException):
+    """The handler makes a call whose answer is not known yet; no handler catches this."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self.call = call
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A handler's end: what it returned, or the error that it raised."""
+
+    result: Any = None
+    error: Exception | None = None
+
+
+class Code:
+    """The handlers of all services, each to be run from its beginning with the answers so far.
+
+    Running it anew for each answer is what makes a half-run handler a value: it can be copied,
+    compared and gone on with in more than one way, because a handler depends on nothing but its
+    event and the answers that it gets.
+    """
+
+    def __init__(self, edits: Sequence[Edit] = ()) -> None:
+        self._answers: list[Answered] = []
+        self._given = 0
+        self._now = datetime.now(UTC)
+        with _imported_anew(edits):
+            self._handlers = {service: self._wire(service) for service in SERVICES}
+
+    def run(
+        self, service: str, event: Any, now: datetime, answers: Sequence[Answered]
+    ) -> Call | Ended:
+        """Run a handler up to the first call that `answers` has no answer to, or to its end."""
+        self._answers, self._given, self._now = list(answers), 0, now
+        try:
+            return Ended(self._handlers[service].handle(event, None))
+        except Stopped as stopped:
+            return stopped.call
+        except Exception as error:
+            return Ended(error=error)
+
+    def _wire(self, service: str) -> ModuleType:
+        """Import a handler with its clock, its clients and its partners being ours."""
+        conditional_write = importlib.import_module("plumbing.conditional_write")
+        step, log = (
+            importlib.import_module("plumbing.step"),
+            importlib.import_module("plumbing.log"),
+        )
+        conditional_write.FIRST_PAUSE_SECONDS = 0  # type: ignore[attr-defined]
+        step.utc_now = lambda: self._now  # type: ignore[attr-defined]
+        log.log = lambda *line, **fields: None  # type: ignore[attr-defined]
+        with (
+            mock.patch.dict(os.environ, SETTINGS | {"EVENT_SOURCE": f"orders.{service}"}),
+            mock.patch.object(boto3, "client", lambda name, **options: _Client(self, name)),
+        ):
+            handler = importlib.import_module(f"{service}.handler")
+        if service == "charge_payment":
+            handler.gateway = _Gateway(self, importlib.import_module(f"{service}.charge_payment"))  # type: ignore[attr-defined]
+        if service == "notify_shipping":
+            handler.carrier = _Carrier(self)  # type: ignore[attr-defined]
+        return handler
+
+    def call(self, call: Call) -> Any:
+        """Answer a call of the handler that runs, or stop it there."""
+        if self._given == len(self._answers):
+            raise Stopped(call)
+        answered = self._answers[self._given]
+        self._given += 1
+        if answered.error:
+            raise answered.error()
+        return answered.answer
+
+
+class _Client:
+    """A boto3 client."""
+
+    exceptions = Exceptions
+
+    def __init__(self, code: Code, name: str) -> None:
+        self._code, self._name = code, name
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        return lambda **arguments: self._code.call(Call(self._name, operation, arguments))
+
+
+class _Gateway:
+    """The payment provider: answers a payment's id, or None for a decline."""
+
+    def __init__(self, code: Code, words: ModuleType) -> None:
+        self._code, self._words = code, words
+
+    def charge(self, *, idempotency_key: UUID | None, customer_id: str, amount_cents: int) -> Any:
+        key = str(idempotency_key) if idempotency_key else None
+        asked = {"key": key, "customer": customer_id, "amount": amount_cents}
+        payment_id = self._code.call(Call("gateway", "charge", asked))
+        if payment_id is None:
+            return self._words.Declined("card declined")
+        return self._words.Charged(UUID(payment_id))
+
+
+class _Carrier:
+    """The shipping company: answers a tracking number."""
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+
+    def book(
+        self, *, idempotency_key: UUID | None, customer_id: str, sku: str, quantity: int
+    ) -> Any:
+        key = str(idempotency_key) if idempotency_key else None
+        asked = {"key": key, "customer": customer_id}
+        return self._code.call(Call("carrier", "book", asked))
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module from its source with edits made, and never from or to byte code."""
+
+    def __init__(self, name: str, path: str, edits: Sequence[Edit]) -> None:
+        super().__init__(name, path)
+        self._edits = edits
+
+    def get_code(self, fullname: str) -> Any:
+        text = Path(self.path).read_text()
+        for edit in self._edits:
+            if text.count(edit.old) != 1:
+                raise ValueError(f"{edit.file} has {text.count(edit.old)} times: {edit.old}")
+            text = text.replace(edit.old, edit.new)
+        return compile(text, self.path, "exec", dont_inherit=True)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the services' modules and plumbing."""
+
+    def __init__(self, edits: Sequence[Edit]) -> None:
+        self._edits = edits
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> Any:
+        package, *module = fullname.split(".")
+        if package not in (*SERVICES, "plumbing"):
+            return None
+        folder = Path(package) if package == "plumbing" else Path("services", package)
+        file = str(folder / (f"{module[0]}.py" if module else "__init__.py"))
+        loader = _Loader(fullname, str(ROOT / file), [e for e in self._edits if e.file == file])
+        return importlib.util.spec_from_file_location(
+            fullname,
+            ROOT / file,
+            loader=loader,
+            submodule_search_locations=None if module else [str(ROOT / folder)],
+        )
+
+
+@contextmanager
+def _imported_anew(edits: Sequence[Edit]) -> Iterator[None]:
+    """Let imports of services and plumbing give new modules, and forget those afterwards."""
+
+    def ours() -> list[str]:
+        return [name for name in sys.modules if name.split(".")[0] in (*SERVICES, "plumbing")]
+
+    before = {name: sys.modules.pop(name) for name in ours()}
+    finder = _Finder(edits)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in ours():
+            del sys.modules[name]
+        sys.modules.update(before)

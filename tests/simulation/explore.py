@@ -1,0 +1,114 @@
+"""Try everything that can happen within bounds, shortest way first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tests.simulation.invariants import Judge
+from tests.simulation.machine import Machine, Move, State
+
+
+@dataclass
+class Story:
+    """What went wrong, and the shortest way there."""
+
+    broken: tuple[str, ...]
+    moves: list[Move] = field(default_factory=list)
+    schedule: list[int] = field(default_factory=list)
+
+    def lines(self, machine: Machine) -> Iterator[str]:
+        """Tell it."""
+        for number, move in enumerate(self.moves, 1):
+            yield f"{number:>3}. {machine.tell(move)}"
+        for broken in self.broken:
+            yield f"  => {broken}"
+
+
+@dataclass
+class Explored:
+    """What was tried: distinct states, steps between them, ways from beginning to rest."""
+
+    states: int
+    steps: int
+    schedules: int
+    seconds: float
+    story: Story | None
+
+
+def explore(machine: Machine, most: int | None = None) -> Explored:
+    """Try everything, until something does not hold or `most` states were seen."""
+    begun = time.perf_counter()
+    judge = Judge(machine)
+    numbers: dict[State, int] = {machine.start: 0}
+    states = [machine.start]
+    came_from: list[tuple[int, int]] = [(-1, -1)]
+    follows: list[list[int]] = []
+    for number, state in enumerate(states):  # grows as it is walked: breadth first
+        broken = judge.broken(state)
+        if broken:
+            story = _story(machine, states, came_from, number, broken)
+            seconds = time.perf_counter() - begun
+            return Explored(len(states), sum(map(len, follows)), 0, seconds, story)
+        next_ones = []
+        for choice, move in enumerate(machine.moves(state)):
+            after = machine.after(state, move)
+            if after not in numbers:
+                numbers[after] = len(states)
+                states.append(after)
+                came_from.append((number, choice))
+            next_ones.append(numbers[after])
+        follows.append(next_ones)
+        if most and len(states) > most:
+            raise RuntimeError(f"there are more than {most} states: narrow the bounds")
+    seconds = time.perf_counter() - begun
+    return Explored(len(states), sum(map(len, follows)), _ways(follows), seconds, None)
+
+
+def replay(machine: Machine, schedule: Sequence[int]) -> Story:
+    """Go the way of a schedule, the number of each move among those that can be made."""
+    judge, state, story = Judge(machine), machine.start, Story(())
+    for choice in schedule:
+        move = list(machine.moves(state))[choice]
+        state = machine.after(state, move)
+        story.moves.append(move)
+    story.schedule = list(schedule)
+    story.broken = judge.broken(state)
+    return story
+
+
+def _story(
+    machine: Machine,
+    states: list[State],
+    came_from: list[tuple[int, int]],
+    number: int,
+    broken: tuple[str, ...],
+) -> Story:
+    schedule: list[int] = []
+    moves: list[Move] = []
+    while number:
+        number, choice = came_from[number]
+        schedule.insert(0, choice)
+        moves.insert(0, list(machine.moves(states[number]))[choice])
+    return Story(broken, moves, schedule)
+
+
+def _ways(follows: list[list[int]]) -> int:
+    """Count the ways from the first state to those that nothing follows; there are no circles."""
+    waiting = [0] * len(follows)
+    for next_ones in follows:
+        for after in next_ones:
+            waiting[after] += 1
+    ways = [0] * len(follows)
+    ways[0], ready, ends = 1, [0], 0
+    while ready:
+        number = ready.pop()
+        if not follows[number]:
+            ends += ways[number]
+        for after in follows[number]:
+            ways[after] += ways[number]
+            waiting[after] -= 1
+            if not waiting[after]:
+                ready.append(after)
+    return ends
