@@ -108,8 +108,14 @@ class ServiceStack(Stack):
             iam.PolicyStatement(
                 actions=["events:PutEvents"],
                 resources=[self.bus.event_bus_arn],
+                # Both keys are lists, of a value for each entry of the call: all have to match.
                 conditions={
-                    "StringEquals": {"events:source": source, "events:detail-type": list(says)}
+                    "ForAllValues:StringEquals": {
+                        "events:source": source,
+                        "events:detail-type": list(says),
+                    },
+                    # And there has to be one, for "all values" is true of none, too.
+                    "Null": {"events:source": "false", "events:detail-type": "false"},
                 },
             )
         )

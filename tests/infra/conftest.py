@@ -1,6 +1,7 @@
 """The synthesized app."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from harness.deploy import PLATFORM, SERVICES, stack_name, synthesize
 from harness.environment import HOME
+from tests.infra.simulator import Simulator
+from tests.infra.simulator import simulator as start_simulator
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,9 @@ class Assembly:
 @pytest.fixture(scope="session")
 def assembly() -> Assembly:
     return Assembly(synthesize(HOME))
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    with start_simulator() as started:
+        yield started

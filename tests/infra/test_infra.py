@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from contracts import CONTRACTS
 from harness.deploy import PLATFORM, SERVICES, architecture, stack_name
 from infra.app import build_app
+from tests.grants import GRANTS
 from tests.infra.conftest import Assembly
 from tests.world import SAMPLES, sample
 
@@ -19,13 +20,6 @@ ACCOUNT = SAMPLES["OrderCreated"]["account"]
 HEARERS = {service: c.detail_type for c in CONTRACTS for service in c.heard}
 SAYERS = {
     service: [c.detail_type for c in CONTRACTS if c.said_by == service] for service in SERVICES
-}
-TABLES = {
-    "create_order": {"orders": {"PutItem", "GetItem"}},
-    "reserve_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
-    "charge_payment": {"orders": {"GetItem", "UpdateItem"}},
-    "notify_shipping": {"orders": {"GetItem", "UpdateItem"}},
-    "release_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
 }
 
 
@@ -98,7 +92,7 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
     }
 
     expected = {("logs:CreateLogStream", "Log"), ("logs:PutLogEvents", "Log")}
-    for table, actions in TABLES[service].items():
+    for table, actions in GRANTS[service].tables.items():
         expected |= {(f"dynamodb:{action}", f"table/order-saga-{table}") for action in actions}
     if SAYERS[service]:
         expected |= {("events:PutEvents", "event-bus/order-saga")}
@@ -109,18 +103,6 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
         }
     assert allowed == expected
     assert all(statement["Effect"] == "Allow" for statement in statements)
-
-
-@pytest.mark.parametrize("service", [service for service in SERVICES if SAYERS[service]])
-def test_a_service_may_say_its_own_events_only(assembly: Assembly, service: str) -> None:
-    statements = assembly.resource(stack_name(service), "AWS::IAM::Policy")["PolicyDocument"][
-        "Statement"
-    ]
-    [condition] = [one["Condition"] for one in statements if one["Action"] == "events:PutEvents"]
-
-    said = _listed(condition["StringEquals"].pop("events:detail-type"))
-    assert condition == {"StringEquals": {"events:source": f"orders.{service}"}}
-    assert sorted(said) == sorted(SAYERS[service])
 
 
 @pytest.mark.parametrize("service", SERVICES)
