@@ -26,7 +26,8 @@ async function simulate(policies, { action, resource, context }) {
 async function isAllowed(policies, request) {
   const { overallResult, errors, result } = await simulate(policies, request)
   if (errors) throw new Error(`${request.action} on ${request.resource}: ${JSON.stringify(errors)}`)
-  if (result.ignoredContextKeys.length) throw new Error(`${request.action} knows no ${result.ignoredContextKeys}`)
+  if (result.ignoredContextKeys.length)
+    throw new Error(`${request.action} knows no ${result.ignoredContextKeys}`)
   return overallResult === 'Allowed'
 }
 
