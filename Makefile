@@ -92,4 +92,4 @@ pins: ## renew the pinned requirements (needs uv)
 	done
 
 clean: down ## remove everything that was made here
-	rm -rf .venv .venv-emulator .saga cdk.out
+	rm -rf .venv .venv-emulator .saga cdk.out tests/infra/simulator/node_modules

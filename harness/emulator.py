@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,9 +60,10 @@ def answers(endpoint: str) -> bool:
         return False
 
 
-def start(home: Path, port: int | None) -> Emulator:
+def start(home: Path, port: int | None, *, enforce_permissions: bool = False) -> Emulator:
     """Start an emulator that keeps all its files under `home`, and wait until it answers.
 
+    With `enforce_permissions`, roles and functions may do what their policies allow, no more.
     Raises Trouble when the port is taken or the emulator ends before it answers.
     """
     if not EMULATOR_PYTHON.exists():
@@ -70,9 +72,12 @@ def start(home: Path, port: int | None) -> Emulator:
     temporary = home / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
+    environment = _environment(port, temporary)
+    if enforce_permissions:
+        environment["AUTH"] = "true"
     # In a thread, as Ctrl-C interrupts only the main one: no process is started and not noted.
     with ThreadPoolExecutor(1) as pool:
-        process = pool.submit(_spawn, home, port, temporary).result()
+        process = pool.submit(_spawn, home, environment).result()
     emulator = Emulator(process.pid, port)
     deadline = time.monotonic() + START_SECONDS
     try:
@@ -88,11 +93,11 @@ def start(home: Path, port: int | None) -> Emulator:
     return emulator
 
 
-def _spawn(home: Path, port: int, temporary: Path) -> subprocess.Popen[bytes]:
+def _spawn(home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with (home / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
             [str(EMULATOR_PYTHON), str(Path(__file__).with_name("emulator_main.py"))],
-            env=_environment(port, temporary),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -178,7 +178,15 @@ class ServiceStack(Stack):
     def _may_say(self, says: Sequence[str]) -> None:
         source = self.names.source(self.service)
         self.may_put_events(
-            {"StringEquals": {"events:source": source, "events:detail-type": list(says)}}
+            # Both keys are lists, of a value for each entry of the call: all have to match.
+            {
+                "ForAllValues:StringEquals": {
+                    "events:source": source,
+                    "events:detail-type": list(says),
+                },
+                # And there has to be one, for "all values" is true of none, too.
+                "Null": {"events:source": "false", "events:detail-type": "false"},
+            }
         )
         self.function.add_environment("EVENT_SOURCE", source)
 

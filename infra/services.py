@@ -153,7 +153,12 @@ class ResumeOrders(ServiceStack):
             )
         )
         # It says what is stored, whoever said it: this is the one role that speaks for others.
-        self.may_put_events({"StringLike": {"events:source": names.source("*")}})
+        self.may_put_events(
+            {
+                "ForAllValues:StringLike": {"events:source": names.source("*")},
+                "Null": {"events:source": "false"},
+            }
+        )
         # The next run comes in a minute: there is nothing to try again, and nothing to keep.
         self.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         may_call = iam.Role(

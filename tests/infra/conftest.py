@@ -1,6 +1,7 @@
 """The synthesized app."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from harness.deploy import PLATFORM, SERVICES, stack_name, synthesize
 from harness.environment import HOME
+from tests.infra.simulator import Simulator
+from tests.infra.simulator import simulator as start_simulator
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,17 @@ class Assembly:
         found = self.template(stack)["Resources"].values()
         return [one.get("Properties", {}) for one in found if one["Type"] == kind]
 
+    def grants(self, service: str) -> list[dict[str, Any]]:
+        """Answer the statements of the policies of a service's function."""
+        stack = stack_name(service)
+        role, _ = self.resource(stack, "AWS::Lambda::Function")["Role"]["Fn::GetAtt"]
+        return [
+            statement
+            for policy in self.resources(stack, "AWS::IAM::Policy")
+            if policy["Roles"] == [{"Ref": role}]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
     def resource(self, stack: str, kind: str) -> dict[str, Any]:
         [properties] = self.resources(stack, kind)
         return properties
@@ -45,3 +59,9 @@ class Assembly:
 @pytest.fixture(scope="session")
 def assembly() -> Assembly:
     return Assembly(synthesize(HOME))
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    with start_simulator() as started:
+        yield started

@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from contracts import CONTRACTS
 from harness.deploy import PLATFORM, SERVICES, architecture, stack_name
 from infra.app import build_app
+from tests.grants import GRANTS
 from tests.infra.conftest import Assembly
 from tests.world import SAMPLES, sample
 
@@ -20,16 +21,6 @@ HEARERS = {service: c.detail_type for c in CONTRACTS for service in c.heard}
 SAYERS = {
     service: [c.detail_type for c in CONTRACTS if c.said_by == service] for service in SERVICES
 }
-TABLES = {
-    "create_order": {"orders": {"PutItem", "GetItem"}},
-    "reserve_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
-    "charge_payment": {"orders": {"GetItem", "UpdateItem"}},
-    "notify_shipping": {"orders": {"GetItem", "UpdateItem"}},
-    "release_inventory": {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
-    "resume_orders": {"orders": {"GetItem", "UpdateItem"}, "orders/index/open": {"Query"}},
-}
-# The sweep hears no event and declares none: it says again what others said.
-SWEEP = "resume_orders"
 
 
 def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_the_sweep(
@@ -45,7 +36,7 @@ def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_th
 
     assert rules == {stack_name(s): int(s in HEARERS) for s in SERVICES} | {PLATFORM: 0}
     assert functions == {stack_name(s): 1 for s in SERVICES} | {PLATFORM: 0}
-    schedule = assembly.resource(stack_name(SWEEP), "AWS::Scheduler::Schedule")
+    schedule = assembly.resource(stack_name("resume_orders"), "AWS::Scheduler::Schedule")
 
     assert {route["RouteKey"] for route in routes} == {"ANY /orders", "ANY /orders/{orderId}"}
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
@@ -96,7 +87,7 @@ def test_what_cannot_be_handed_over_or_fails_goes_to_the_services_own_queue(
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: str) -> None:
-    statements = _granted(assembly, service)
+    statements = assembly.grants(service)
     allowed = {
         (action, _arn_end(statement["Resource"]))
         for statement in statements
@@ -104,9 +95,9 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
     }
 
     expected = {("logs:CreateLogStream", "Log"), ("logs:PutLogEvents", "Log")}
-    for table, actions in TABLES[service].items():
+    for table, actions in GRANTS[service].tables.items():
         expected |= {(f"dynamodb:{action}", f"table/order-saga-{table}") for action in actions}
-    if SAYERS[service] or service == SWEEP:
+    if GRANTS[service].says or GRANTS[service].repeats:
         expected |= {("events:PutEvents", "event-bus/order-saga")}
     if service in HEARERS:
         expected |= {
@@ -115,23 +106,6 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
         }
     assert allowed == expected
     assert all(statement["Effect"] == "Allow" for statement in statements)
-
-
-@pytest.mark.parametrize("service", [service for service in SERVICES if SAYERS[service]])
-def test_a_service_may_say_its_own_events_only(assembly: Assembly, service: str) -> None:
-    statements = _granted(assembly, service)
-    [condition] = [one["Condition"] for one in statements if one["Action"] == "events:PutEvents"]
-
-    said = _listed(condition["StringEquals"].pop("events:detail-type"))
-    assert condition == {"StringEquals": {"events:source": f"orders.{service}"}}
-    assert sorted(said) == sorted(SAYERS[service])
-
-
-def test_the_sweep_may_speak_for_the_services_of_the_saga_only(assembly: Assembly) -> None:
-    statements = _granted(assembly, SWEEP)
-
-    [condition] = [one["Condition"] for one in statements if one["Action"] == "events:PutEvents"]
-    assert condition == {"StringLike": {"events:source": "orders.*"}}
 
 
 @pytest.mark.parametrize("service", HEARERS)
@@ -152,10 +126,10 @@ def test_every_way_in_which_an_event_can_be_lost_has_an_alarm(
 
 
 def test_orders_that_do_not_end_have_alarms(assembly: Assembly) -> None:
-    alarms = assembly.resources(stack_name(SWEEP), "AWS::CloudWatch::Alarm")
+    alarms = assembly.resources(stack_name("resume_orders"), "AWS::CloudWatch::Alarm")
     [no_run] = [alarm for alarm in alarms if alarm["AlarmName"].endswith("no-run")]
 
-    assert _watched(assembly, SWEEP) == {
+    assert _watched(assembly, "resume_orders") == {
         "Errors": 3,
         "Throttles": 1,
         "oldestOverdueSeconds": 900,
@@ -309,19 +283,6 @@ def _pattern(assembly: Assembly, service: str) -> dict[str, list[Any]]:
 def _matches(pattern: dict[str, list[Any]], event: dict[str, Any]) -> bool:
     """Match as EventBridge does for the patterns used here: each field is one of the values."""
     return all(event.get(field) in values for field, values in pattern.items())
-
-
-def _granted(assembly: Assembly, service: str) -> list[dict[str, Any]]:
-    """Answer the statements of the function's own role."""
-    stack = stack_name(service)
-    [role] = assembly.resource(stack, "AWS::Lambda::Function")["Role"]["Fn::GetAtt"][:1]
-    [policy] = [
-        policy
-        for policy in assembly.resources(stack, "AWS::IAM::Policy")
-        if policy["Roles"] == [{"Ref": role}]
-    ]
-    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
-    return statements
 
 
 def _watched(assembly: Assembly, service: str) -> dict[str, float]:
