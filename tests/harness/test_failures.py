@@ -114,7 +114,8 @@ def test_a_message_that_a_queue_hands_out_twice_is_held_once_and_let_go_of_once(
     with hold(_clients(queue, MemoryFunction()), ["charge_payment"]) as held:
         ids = [message.message_id for message in held.messages]
 
-    assert sorted(ids) == ["one", "two"]
+    # Of those that wait, the oldest comes first; this queue hands it out last.
+    assert ids == ["two", "one"]
     # A message obeys only the receipt that was given last.
     assert queue.released == ["one again", "two"]
 
@@ -163,6 +164,7 @@ class MemoryQueue:
 
     def __init__(self, *message_ids: str) -> None:
         self._waiting = list(message_ids)
+        self._sent = {one: 1769850000000 - n for n, one in enumerate(dict.fromkeys(message_ids))}
         self._handed_out: set[str] = set()
         self.deleted: list[str] = []
         self.released: list[str] = []
@@ -183,7 +185,7 @@ class MemoryQueue:
             "MessageId": one,
             "ReceiptHandle": receipt,
             "Body": json.dumps(EVENT),
-            "Attributes": {"SentTimestamp": "1769850000000"},
+            "Attributes": {"SentTimestamp": str(self._sent[one])},
         }
         return {"Messages": [message]}
 
