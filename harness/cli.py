@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import statistics
@@ -11,14 +12,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from harness import emulator, environment, images
-from harness.deploy import SERVICES, ailments, session, synthesize
+from harness.deploy import SERVICES, ailments, synthesize
+from harness.failures import HOLD_SECONDS, Held, Message, hold
 from harness.logs import errors as log_errors
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
@@ -39,6 +44,12 @@ def main(arguments: list[str]) -> int:
         return command(parsed)
     except Trouble as trouble:
         print(f"\nsaga: {trouble}" if console.is_terminal else f"saga: {trouble}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        if not getattr(parsed, "aws", False):
+            raise
+        # Expired credentials, a missing permission: what AWS says of it is for the person.
+        print(f"saga: AWS refuses: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -182,8 +193,8 @@ def stock(call: argparse.Namespace) -> int:
 
 def resume(call: argparse.Namespace) -> int:
     """Say again what was last said of every open order, also of those given up."""
-    running = environment.require(call.home)
-    for report in resume_all(session().client("lambda", endpoint_url=running.endpoint)):
+    chosen = environment.clients(call.home, on_aws=call.aws)
+    for report in resume_all(chosen.client("lambda")):
         console.print(f"{report['resumedOrders']} of {report['overdueOrders']} open orders resumed")
     return 0
 
@@ -195,6 +206,34 @@ def logs(call: argparse.Namespace) -> int:
     for service, line in read_logs(running.endpoint, services):
         console.print(Text(f"{service:<18} {line}"))
     return 0
+
+
+def failures(call: argparse.Namespace) -> int:
+    """List what failed and waits in the services' failure queues."""
+    with _hold(call) as held:
+        found = _wanted(held.messages, call.order)
+    # Printed when others can see it all again: who pages through this may take an hour.
+    for message in found:
+        console.print(Text(_as_json(message) if call.json else _as_line(message)))
+    if not call.json:
+        kinds = Counter(message.failure.kind for message in found)
+        console.print(f"{kinds['transient']} transient, {kinds['poison']} poison.")
+    _tell_of_the_rest(held)
+    return 0
+
+
+def redrive(call: argparse.Namespace) -> int:
+    """Give what failed to its service once more; poison stays, unless told otherwise."""
+    put_back = stayed = 0
+    with _hold(call) as held:
+        for message in _wanted(held.messages, call.order):
+            reason = _put_back(held, message, call)
+            put_back, stayed = put_back + (not reason), stayed + bool(reason)
+            done = f"stays, {reason}" if reason else _PUT_BACK[call.dry_run]
+            console.print(Text(f"{_event(message)}  {done}"))
+    console.print(f"{put_back} {_PUT_BACK[call.dry_run]}, {stayed} {_STAY[call.dry_run]}.")
+    all_done = _tell_of_the_rest(held)
+    return 0 if all_done and not stayed else 1
 
 
 def _trigger(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
@@ -253,6 +292,82 @@ def _show_errors(call: argparse.Namespace) -> None:
         console.print(Text(said))
 
 
+_PUT_BACK = {False: "put back", True: "would be put back"}
+_STAY = {False: "stayed", True: "would stay"}
+
+
+def _hold(call: argparse.Namespace) -> AbstractContextManager[Held]:
+    clients = environment.clients(call.home, on_aws=call.aws)
+    return hold(clients, [call.service] if call.service else SERVICES)
+
+
+def _wanted(messages: list[Message], order_id: str | None) -> list[Message]:
+    return [one for one in messages if order_id is None or one.failure.order_id == order_id]
+
+
+def _put_back(held: Held, message: Message, call: argparse.Namespace) -> str | None:
+    """Put one event back, or only tell; answers why it stays, or None."""
+    if message.failure.kind == "poison" and not call.poison:
+        return f"poison: {message.failure.reason}"
+    if call.dry_run:
+        return None
+    if held.is_over:
+        return "out of time: run this again"
+    try:
+        held.put_back(message)
+    except (BotoCoreError, ClientError) as error:
+        return f"refused: {error}"
+    return None
+
+
+def _tell_of_the_rest(held: Held) -> bool:
+    """Say what could not be read; answers whether that was nothing."""
+    if not held.read_all:
+        print("saga: More waits than could be read at once: run this again.", file=sys.stderr)
+        return False
+    if held.elsewhere:
+        print(
+            f"saga: About {held.elsewhere} more are held by someone who reads them too: "
+            f"look again in {HOLD_SECONDS // 60} minutes.",
+            file=sys.stderr,
+        )
+        return False
+    return True
+
+
+def _event(message: Message) -> str:
+    failure = message.failure
+    return f"{message.service:<18} {failure.event or '?':<18} {failure.order_id or '?':<36}"
+
+
+def _as_line(message: Message) -> str:
+    failure, age = message.failure, datetime.now(UTC) - message.since
+    return f"{_event(message)}  {failure.kind:<9}  {_age(age):>6}  {failure.reason}"
+
+
+def _as_json(message: Message) -> str:
+    failure = message.failure
+    return json.dumps(
+        {
+            "service": message.service,
+            "event": failure.event,
+            "orderId": failure.order_id,
+            "kind": failure.kind,
+            "reason": failure.reason,
+            "since": message.since.isoformat(timespec="seconds"),
+            "messageId": message.message_id,
+        }
+    )
+
+
+def _age(age: timedelta) -> str:
+    seconds = max(0, round(age.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 def _requests(call: argparse.Namespace) -> list[tuple[str, Request]]:
     """Build the orders to place: of the scenarios named, changed by the options given."""
     names = list(SCENARIOS) if call.scenario == "all" else [call.scenario]
@@ -293,6 +408,10 @@ def _port(text: str) -> int:
     if not 1 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"give 1 to 65535, not {number}")
     return number
+
+
+def _spelt(service: str) -> str:
+    return service.replace("-", "_")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -341,6 +460,15 @@ def _parser() -> argparse.ArgumentParser:
     parse = add("stock", stock)
     parse.add_argument("sku", nargs="?", metavar="SKU")
     parse.add_argument("units", nargs="?", type=_units, metavar="UNITS")
-    add("resume", resume)
+    listed, parse = add("failures", failures), add("redrive", redrive)
+    for either in (listed, parse):
+        either.add_argument("--service", type=_spelt, choices=SERVICES, help="of this one only")
+        either.add_argument("--order", metavar="ID", help="of this order only")
+        either.add_argument("--aws", action="store_true", help="on AWS, by your credentials")
+    listed.add_argument("--json", action="store_true", help="one JSON object per line")
+    parse.add_argument("--dry-run", action="store_true", help="only tell what would be put back")
+    parse.add_argument("--poison", action="store_true", help="poison too: for a corrected service")
+    parse = add("resume", resume)
+    parse.add_argument("--aws", action="store_true", help="on AWS, by your credentials")
     add("demo", demo)
     return parser

@@ -7,8 +7,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import msgspec
 from botocore.exceptions import ClientError
 
@@ -37,6 +40,18 @@ class Environment(msgspec.Struct, frozen=True):
         return Stock(self.endpoint)
 
 
+@dataclass(frozen=True)
+class Clients:
+    """Makes the clients of AWS's APIs: those of an emulator, or AWS itself."""
+
+    session: boto3.Session
+    endpoint: str | None = None
+
+    def client(self, name: str) -> Any:
+        """Answer a client of the API of this name."""
+        return self.session.client(name, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+
+
 def find(home: Path) -> Environment | None:
     """Answer the environment that runs under this home, or None."""
     try:
@@ -59,6 +74,21 @@ def require(home: Path) -> Environment:
     if environment is None:
         raise Trouble("No environment is running: start one with `saga up` (or `make up`).")
     return environment
+
+
+def clients(home: Path, *, on_aws: bool) -> Clients:
+    """Answer the clients for what runs under this home, or for AWS by a person's own credentials.
+
+    Raises Trouble when nothing runs, or when AWS has no credentials or region.
+    """
+    if not on_aws:
+        return Clients(deploy.session(), require(home).endpoint)
+    session = boto3.Session()
+    if session.get_credentials() is None:
+        raise Trouble("There are no AWS credentials: log in to AWS or set AWS_PROFILE first.")
+    if session.region_name is None:
+        raise Trouble("No AWS region is chosen: set AWS_DEFAULT_REGION to that of the deployment.")
+    return Clients(session)
 
 
 def up(home: Path, port: int | None, tell: Tell) -> tuple[Environment, Emulator]:

@@ -38,6 +38,8 @@ def handle(call: object, context: object) -> dict[str, Any]:
     """Make one run, and answer its report."""
     resume = resume_all if msgspec.convert(call, Call).all_open else resume_orders
     report = msgspec.to_builtins(resume(orders, publish, utc_now()))
-    metrics = embedded_metrics("OrderSaga", {"bus": settings.event_bus_name}, report)
-    log("INFO", "orders resumed", **metrics)
+    numbers = {name: value for name, value in report.items() if isinstance(value, int)}
+    metrics = embedded_metrics("OrderSaga", {"bus": settings.event_bus_name}, numbers)
+    level = "WARNING" if report["gaveUp"] else "INFO"
+    log(level, "orders resumed", gaveUp=report["gaveUp"], **metrics)
     return dict(report)

@@ -13,6 +13,8 @@ from plumbing.publish import Entry, Publish
 # Lambda's own second try comes within a minute or so, and its third within three: what stands
 # still for longer is late, or lost.
 PATIENCE = timedelta(minutes=4)
+# At twice the interval each time that is some 17 hours: within the day for which payment providers
+# keep an idempotency key, so that a charge that is told of again is still the same charge.
 MOST_RESUMES = 8
 MOST_PER_RUN = 500
 
@@ -59,7 +61,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a run found and did, in numbers of orders.
 
     Overdue are those open for longer than PATIENCE, and the oldest of them for so many seconds;
-    the given up wait for a person; the left were due too, and are for the next run.
+    the given up wait for a person, and some of them were given up now, `gave_up`; the left were
+    due too, and are for the next run.
     """
 
     overdue_orders: int
@@ -67,6 +70,7 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     resumed_orders: int
     given_up_orders: int
     left_orders: int
+    gave_up: list[str]
 
 
 def resume_orders(orders: Orders, publish: Publish, now: datetime) -> Report:
@@ -74,13 +78,15 @@ def resume_orders(orders: Orders, publish: Publish, now: datetime) -> Report:
     overdue = list(orders.open(now - PATIENCE))
     due = [order for order in overdue if order.due <= now]
     chosen = nsmallest(MOST_PER_RUN, due, key=attrgetter("since"))
-    resumed = sum(_resume(order.order_id, orders, publish, now) for order in chosen)
+    gave_up: list[str] = []
+    resumed = sum(_resume(order.order_id, orders, publish, now, gave_up) for order in chosen)
     return Report(
         overdue_orders=len(overdue),
         oldest_overdue_seconds=_oldest(overdue, now),
         resumed_orders=resumed,
         given_up_orders=len(list(orders.given_up())),
         left_orders=len(due) - len(chosen),
+        gave_up=gave_up,
     )
 
 
@@ -96,15 +102,18 @@ def resume_all(orders: Orders, publish: Publish, now: datetime) -> Report:
         resumed_orders=sum(done),
         given_up_orders=len(list(orders.given_up())),
         left_orders=len(found) - len(chosen),
+        gave_up=[],
     )
 
 
-def _resume(order_id: str, orders: Orders, publish: Publish, now: datetime) -> bool:
+def _resume(
+    order_id: str, orders: Orders, publish: Publish, now: datetime, gave_up: list[str]
+) -> bool:
     order = orders.find(order_id)
     if order is None or order.moved + PATIENCE > now:
         return False
     if order.resumes == MOST_RESUMES:
-        orders.give_up(order)
+        gave_up += [order_id] * orders.give_up(order)
         return False
     due = now + PATIENCE * 2**order.resumes
     return _say(order, orders, publish, due, order.resumes + 1)

@@ -176,7 +176,10 @@ def test_a_service_that_does_not_exist_is_one_sentence(running: Path) -> None:
     assert refused.stderr.startswith("saga: There is no service notify_everyone: name one of ")
 
 
-@pytest.mark.parametrize("command", [["trigger"], ["order", "x"], ["stock"], ["deploy"]])
+@pytest.mark.parametrize(
+    "command",
+    [["trigger"], ["order", "x"], ["stock"], ["deploy"], ["failures"], ["redrive"]],
+)
 def test_without_an_environment_a_command_says_how_to_start_one(
     tmp_path: Path, command: list[str]
 ) -> None:

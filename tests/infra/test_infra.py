@@ -11,6 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from contracts import CONTRACTS
 from harness.deploy import PLATFORM, SERVICES, architecture, stack_name
+from harness.emulator import ROOT
 from infra.app import build_app
 from tests.grants import GRANTS
 from tests.infra.conftest import Assembly
@@ -152,6 +153,19 @@ def test_alarms_go_to_the_topic_that_is_named(tmp_path: Path) -> None:
         for alarm in loud.resources(stack_name(service), "AWS::CloudWatch::Alarm")
     ]
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(topic,)}
+
+
+def test_the_runbook_knows_every_alarm(assembly: Assembly) -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+
+    alarms = {
+        alarm["AlarmName"].removeprefix(f"{stack}-")
+        for stack in assembly.stacks
+        for alarm in assembly.resources(stack, "AWS::CloudWatch::Alarm")
+    }
+
+    assert len(alarms) >= 11
+    assert [alarm for alarm in sorted(alarms) if f"`{alarm}`" not in runbook] == []
 
 
 def test_the_dashboard_finds_every_service_by_its_name(assembly: Assembly) -> None:
