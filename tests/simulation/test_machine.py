@@ -1,0 +1,116 @@
+"""Customers, deliveries, crashes, sweeps and redrives in any order: a search for what breaks it."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.simulation import page
+from tests.simulation.invariants import ENDS, LATER, Judge
+from tests.simulation.machine import (
+    FAULTS,
+    LOST,
+    TRIES,
+    Budget,
+    Delivery,
+    Machine,
+    Move,
+    Order,
+    State,
+)
+from tests.world import HEARD_BY
+
+CUSTOMERS = ("CUST-1", "CUST-2", "CUST-3", "CUST-DECLINE-1", "CUST-DECLINE-2")
+SKUS = ("ONE", "FEW", "NONE")
+NUMBERS = st.integers(min_value=0, max_value=2**16)
+
+
+class Saga(RuleBasedStateMachine):
+    """The handlers, with everything around them done one thing at a time."""
+
+    machine: Machine
+    judge: Judge
+    state: State
+
+    @initialize(one=st.integers(0, 1), few=st.integers(0, 4))
+    def open_the_shop(self, one: int, few: int) -> None:
+        stock = {"ONE": one, "FEW": few, "NONE": 0}
+        self.machine = Machine(page.as_it_is(), [], stock, Budget(at_once=4))
+        self.judge, self.state = Judge(self.machine), self.machine.start
+
+    @rule(
+        customer=st.sampled_from(CUSTOMERS),
+        sku=st.sampled_from(SKUS),
+        quantity=st.integers(1, 3),
+        amount=st.integers(0, 2),
+    )
+    def post(self, customer: str, sku: str, quantity: int, amount: int) -> None:
+        self.state = self.machine.post(self.state, Order(customer, sku, quantity, amount))
+
+    @precondition(lambda self: self.state.queue)
+    @rule(which=NUMBERS)
+    def begin(self, which: int) -> None:
+        queue = self.state.queue
+        self.state = self.machine.after(self.state, Move("start", queue[which % len(queue)]))
+
+    @precondition(lambda self: self.state.running)
+    @rule(which=NUMBERS)
+    def go_on(self, which: int) -> None:
+        self._answer(which, "")
+
+    @precondition(lambda self: self.state.running)
+    @rule(which=NUMBERS, how=NUMBERS)
+    def go_wrong(self, which: int, how: int) -> None:
+        running = self.state.running[which % len(self.state.running)]
+        kind = self.machine.kind(running)
+        faults = [*FAULTS[kind], *([LOST] if kind == "events" else [])]
+        self._answer(which, faults[how % len(faults)])
+
+    @precondition(lambda self: self.state.said)
+    @rule(which=NUMBERS)
+    def deliver_again(self, which: int) -> None:
+        event = self.state.said[which % len(self.state.said)]
+        kind = self.machine.events[event]["event"]["detail-type"]
+        self._queue(*(Delivery(service, event, TRIES) for service in HEARD_BY[kind]))
+
+    @rule(all_open=st.booleans())
+    def sweep(self, all_open: bool) -> None:
+        self._queue(self.machine.sweep(all_open=all_open, later=LATER))
+
+    @precondition(lambda self: self.state.failed)
+    @rule()
+    def redrive(self) -> None:
+        failed, self.state = self.state.failed, self.state._replace(failed=())
+        self._queue(*failed)
+
+    @invariant()
+    def everything_holds(self) -> None:
+        assert tuple(self.judge.judge(self.state)) == ()
+
+    def teardown(self) -> None:
+        """Let everything come to rest: one sweep must end every order."""
+        rest = self.machine.settle(self.state)
+        swept = rest._replace(queue=(self.machine.sweep(all_open=True, later=LATER),))
+        ended = self.machine.settle(swept)
+        stored = [self.machine.items[item] for table, _, item in ended.items if table == "orders"]
+        assert tuple(self.judge.judge(ended)) == ()
+        assert {item["status"]["S"] for item in stored} <= ENDS
+
+    def _answer(self, which: int, how: str) -> None:
+        running = self.state.running[which % len(self.state.running)]
+        self.state = self.machine.after(self.state, Move("answer", running, how))
+
+    def _queue(self, *deliveries: Delivery) -> None:
+        self.state = self.state._replace(queue=tuple(sorted((*self.state.queue, *deliveries))))
+
+
+TestSaga = Saga.TestCase
+TestSaga.settings = settings(
+    max_examples=60,
+    stateful_step_count=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
