@@ -1,0 +1,191 @@
+"""DynamoDB in memory, on which everything is explored, answers as the emulator's does."""
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from botocore.exceptions import ClientError
+
+from harness.deploy import session
+from harness.environment import Environment
+from plumbing.conditional_write import Update, query, read, write, write_new, write_together
+from plumbing.publish import Entry
+from plumbing.step import opened, stamp, step
+from tests.memory import Exceptions, MemoryDynamoDB
+
+IDS = [f"{digit}0000000-0000-4000-8000-000000000000" for digit in "01a"]
+SKUS = ["TEA", "COFFEE"]
+STATUSES = ["CREATED", "RESERVED", "ENDED"]
+IN_THE_INDEX = ("orderId", "openShard", "openSince", "due")
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class Both:
+    """A client that asks the emulator and the memory, and fails when they differ."""
+
+    exceptions = Exceptions
+
+    def __init__(self, emulator: Any, memory: MemoryDynamoDB) -> None:
+        self._emulator, self._memory = emulator, memory
+        self.answers: list[str] = []
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def ask(**arguments: Any) -> Any:
+            expected, _ = _answer(getattr(self._emulator, operation), arguments)
+            answered, raised = _answer(getattr(self._memory, operation), arguments)
+            assert answered == expected, (operation, arguments)
+            self.answers.append(f"{operation} {expected.get('error', 'done')}")
+            if raised:
+                raise raised
+            return answered
+
+        return ask
+
+
+@pytest.fixture
+def both(saga: Environment) -> Iterator[Both]:
+    client: Any = session().client("dynamodb", endpoint_url=saga.endpoint)
+    tables = {"memory-orders": "orderId", "memory-inventory": "sku"}
+    for table, key in tables.items():
+        index = [("openShard", "HASH"), ("openSince", "RANGE")] if key == "orderId" else []
+        names = [key, *(name for name, _ in index)]
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due"]}
+        keys = [{"AttributeName": name, "KeyType": kind} for name, kind in index]
+        client.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            **{
+                "GlobalSecondaryIndexes": [
+                    {"IndexName": "open", "KeySchema": keys, "Projection": projection}
+                ]
+            }
+            if index
+            else {},
+        )
+    yield Both(client, MemoryDynamoDB(tables))
+    for table in tables:
+        client.delete_table(TableName=table)
+
+
+@pytest.mark.parametrize("saga", ["processes"], indirect=True, scope="session")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_thousand_calls_by_chance_are_answered_alike(both: Both, seed: int) -> None:
+    dice, client = random.Random(seed), both
+    operations = [_put, _step, _take, _together, _together, _read, _query, _put_off]
+
+    for number in range(1000):
+        dice.choice(operations)(client, dice, NOON + timedelta(seconds=number))
+
+    assert {answer for answer in both.answers if "query" not in answer} == {
+        "get_item done",
+        "put_item done",
+        "put_item ConditionalCheckFailedException",
+        "update_item done",
+        "update_item ConditionalCheckFailedException",
+        "transact_write_items done",
+        "transact_write_items TransactionCanceledException",
+    }
+
+
+def _put(client: Any, dice: random.Random, now: datetime) -> None:
+    if dice.random() < 0.3:
+        item = {"sku": dice.choice(SKUS), "available": dice.randint(0, 5)}
+        write_new(client, "memory-inventory", "sku", item)
+        return
+    order_id = dice.choice(IDS)
+    item = {
+        "orderId": order_id,
+        "status": STATUSES[0],
+        "quantity": dice.randint(1, 3),
+        "event": {"detail": "{}"},
+        "history": [stamp(STATUSES[0], now)],
+        **opened(UUID(order_id), now),
+    }
+    write_new(client, "memory-orders", "orderId", item)
+
+
+def _order(dice: random.Random, now: datetime) -> Update:
+    expected = dice.choice(STATUSES)
+    return step(
+        "memory-orders",
+        {"orderId": dice.choice(IDS)},
+        expects={"status": expected, "quantity": dice.randint(1, 3)},
+        status=dice.choice(STATUSES),
+        event=dice.choice([None, Entry("source", "Kind", "{}")]),
+        at=now,
+        adds=dice.choice([{}, {"reason": "any"}]),
+        ends=dice.random() < 0.3,
+    )
+
+
+def _units(dice: random.Random) -> Update:
+    more = dice.random() < 0.5
+    return Update(
+        table="memory-inventory",
+        key={"sku": dice.choice([*SKUS, "UNKNOWN"])},
+        change=f"SET #available = #available {'+' if more else '-'} :units",
+        condition="attribute_exists(#available)" if more else "#available >= :units",
+        names={"#available": "available"},
+        values={":units": dice.randint(1, 3)},
+    )
+
+
+def _step(client: Any, dice: random.Random, now: datetime) -> None:
+    write(client, _order(dice, now))
+
+
+def _take(client: Any, dice: random.Random, now: datetime) -> None:
+    write(client, _units(dice))
+
+
+def _together(client: Any, dice: random.Random, now: datetime) -> None:
+    write_together(client, [_order(dice, now), _units(dice)])
+
+
+def _put_off(client: Any, dice: random.Random, now: datetime) -> None:
+    update = Update(
+        table="memory-orders",
+        key={"orderId": dice.choice(IDS)},
+        change="SET #openShard = :openShard, #due = :due",
+        condition="#status = :status AND attribute_exists(#openShard) AND "
+        + dice.choice(["attribute_not_exists(#due)", "attribute_exists(#due)"]),
+        names={f"#{name}": name for name in ("openShard", "due", "status")},
+        values={
+            ":openShard": dice.choice(["0", "given-up"]),
+            ":due": str(now),
+            ":status": dice.choice(STATUSES),
+        },
+    )
+    write(client, update)
+
+
+def _read(client: Any, dice: random.Random, now: datetime) -> None:
+    read(client, "memory-orders", {"orderId": dice.choice(IDS)})
+
+
+def _query(client: Any, dice: random.Random, now: datetime) -> None:
+    until = now - timedelta(seconds=dice.randint(0, 200))
+    shard = ("openShard", dice.choice(["0", "1", "a", "given-up"]))
+    list(query(client, "memory-orders", "open", shard, ("openSince", until.isoformat())))
+
+
+def _answer(call: Callable[..., Any], arguments: Any) -> tuple[dict[str, Any], Exception | None]:
+    """Ask, and answer what was answered without what only a real service has, or the error."""
+    try:
+        answer = call(**arguments)
+    except ClientError as error:
+        reasons: Any = error.response.get("CancellationReasons", [])
+        told = [{name: one.get(name) for name in ("Code", "Item")} for one in reasons]
+        code, item = error.response["Error"]["Code"], error.response.get("Item")
+        return {"error": code, "item": item, "reasons": told}, error
+    kept = {name: value for name, value in answer.items() if name in ("Item", "Items")}
+    if "Items" in kept:
+        kept["Items"] = [
+            {name: item[name] for name in IN_THE_INDEX if name in item} for item in kept["Items"]
+        ]
+    return kept, None
