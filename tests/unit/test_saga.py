@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,37 @@ def test_a_happy_order_fits_one_write_unit(world: World) -> None:
 
     [item] = world.dynamodb.tables["orders"].values()
     assert _size(item) <= 1024
+
+
+@pytest.mark.parametrize("customer", ["CUST-1", "CUST-DECLINE"])
+@pytest.mark.parametrize("sku", ["COFFEE", "TEA"])
+def test_the_index_of_open_orders_is_written_twice_for_an_order(
+    world: World, monkeypatch: pytest.MonkeyPatch, customer: str, sku: str
+) -> None:
+    world.stock("COFFEE", 10)
+    order = {"customerId": customer, "sku": sku, "amountCents": 500}
+    entries: list[dict[str, object]] = []
+    for operation in ("put_item", "update_item", "transact_write_items"):
+        call = getattr(world.dynamodb, operation)
+
+        def write(call: Any = call, **arguments: object) -> object:
+            try:
+                return call(**arguments)
+            finally:
+                [item] = world.dynamodb.tables["orders"].values()
+                entries.append(
+                    {name: item.get(name) for name in ("openShard", "openSince", "due")}
+                    if "openShard" in item
+                    else {}
+                )
+
+        monkeypatch.setattr(world.dynamodb, operation, write)
+
+    world.handler("create_order").handle(request(body=order), None)
+    world.run()
+
+    assert entries[-1] == {}
+    assert sum(before != after for before, after in pairwise([{}, *entries])) == 2
 
 
 def _size(attribute: object) -> int:
