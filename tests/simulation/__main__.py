@@ -83,7 +83,9 @@ def reliability(call: argparse.Namespace) -> int:
 
 
 def _unknown(what: str, name: str, names: list[str]) -> int:
-    print(f"There is no {what} {name!r}: name one of {', '.join(map(repr, names))}.", file=sys.stderr)
+    print(
+        f"There is no {what} {name!r}: name one of {', '.join(map(repr, names))}.", file=sys.stderr
+    )
     return 2
 
 
