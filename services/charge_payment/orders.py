@@ -49,6 +49,8 @@ def _expects(order: InventoryReserved) -> dict[str, Any]:
     return {
         "status": InventoryReserved.status,
         "customerId": order.customer_id,
+        "sku": order.sku,
+        "quantity": order.quantity,
         "amountCents": order.amount_cents,
         "reservationId": str(order.reservation_id),
     }

@@ -47,5 +47,7 @@ def _expects(order: PaymentCharged) -> dict[str, Any]:
         "customerId": order.customer_id,
         "sku": order.sku,
         "quantity": order.quantity,
+        "amountCents": order.amount_cents,
+        "reservationId": str(order.reservation_id),
         "paymentId": str(order.payment_id),
     }

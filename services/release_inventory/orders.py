@@ -27,9 +27,12 @@ class OrdersTable:
         """Put the units back and end the order in one transaction, unless that is done already."""
         expects = {
             "status": PaymentFailed.status,
+            "customerId": heard.customer_id,
             "sku": heard.sku,
             "quantity": heard.quantity,
+            "amountCents": heard.amount_cents,
             "reservationId": str(heard.reservation_id),
+            "failureReason": heard.reason,
         }
         order = step(
             self._table,

@@ -70,4 +70,10 @@ class OrdersTable:
 
 
 def _expects(order: OrderCreated) -> dict[str, Any]:
-    return {"status": OrderCreated.status, "sku": order.sku, "quantity": order.quantity}
+    return {
+        "status": OrderCreated.status,
+        "customerId": order.customer_id,
+        "sku": order.sku,
+        "quantity": order.quantity,
+        "amountCents": order.amount_cents,
+    }
