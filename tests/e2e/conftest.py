@@ -13,6 +13,8 @@ from harness.deploy import SERVICES
 from harness.environment import Environment
 from harness.logs import lines
 from harness.orders import Orders
+from tests.e2e.bus import Bus
+from tests.e2e.shop import Shop
 from tests.engine import needs_engine
 
 
@@ -39,6 +41,18 @@ def saga(
 def orders(saga: Environment) -> Iterator[Orders]:
     with Orders(saga.api_url) as orders:
         yield orders
+
+
+@pytest.fixture(scope="session")
+def shop(saga: Environment) -> Iterator[Shop]:
+    shop = Shop(saga)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture(scope="session")
+def bus(saga: Environment) -> Bus:
+    return Bus(saga.endpoint)
 
 
 @pytest.hookimpl(wrapper=True)
