@@ -4,7 +4,7 @@ The same tests run on functions as processes and, where there is a Docker engine
 containers of their images.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -16,6 +16,8 @@ from harness.orders import Orders
 from tests.e2e.bus import Bus
 from tests.e2e.shop import Shop
 from tests.engine import needs_engine
+
+SAID = pytest.StashKey[list[object]]()
 
 
 @pytest.fixture(
@@ -53,6 +55,19 @@ def shop(saga: Environment) -> Iterator[Shop]:
 @pytest.fixture(scope="session")
 def bus(saga: Environment) -> Bus:
     return Bus(saga.endpoint)
+
+
+@pytest.fixture(scope="session")
+def tell_at_the_end(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Give a line to the summary of the run, where it is seen also when all is well."""
+    said: list[object] = request.config.stash.setdefault(SAID, [])
+    return said.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests told of themselves, as it stands by now."""
+    for said in terminalreporter.config.stash.get(SAID, []):
+        terminalreporter.write_line(str(said))
 
 
 @pytest.hookimpl(wrapper=True)

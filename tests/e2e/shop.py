@@ -1,6 +1,7 @@
 """A running environment as its customers use it, and as someone sees it who may look at all."""
 
 import json
+import random
 import time
 from collections.abc import Callable, Collection
 from decimal import Decimal
@@ -50,18 +51,23 @@ class Shop:
 
     def order(self, order: Request, key: str, tries: int = 20) -> httpx.Response:
         """Order as a client should: send it again, with the same key, until there is an answer."""
-        for _ in range(tries):
+        heard = "nothing"
+        for attempt in range(tries):
+            # Apart from each other: those that all come back at once find nothing better.
+            time.sleep(random.uniform(0, min(2, 0.1 * 2**attempt)) if attempt else 0)
             try:
                 answer = self._http.post(
                     "/orders",
                     content=msgspec.json.encode(order),
                     headers={"Idempotency-Key": key},
                 )
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                heard = repr(error)
                 continue
             if not answer.is_server_error:
                 return answer
-        raise AssertionError(f"order {key} was sent {tries} times and got no answer")
+            heard = f"{answer.status_code} {answer.text}"
+        raise AssertionError(f"order {key} was sent {tries} times: at last, {heard}")
 
     def place(self, order: Request, key: str) -> str:
         """Order, and answer the id."""
