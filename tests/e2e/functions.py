@@ -13,6 +13,8 @@ from pathlib import Path
 from harness.environment import Environment
 
 RUNTIME_CLIENT = b"awslambdaric"
+# When one dies while it starts, the emulator ends all others of its function: a kill would be many.
+STARTS_SECONDS = 3
 
 
 @contextmanager
@@ -52,14 +54,20 @@ def _kill_one(saga: Environment, chance: random.Random) -> list[str]:
 
 
 def _processes(emulator: int) -> list[int]:
-    """Answer the emulator's own children that run the Lambda runtime client."""
+    """Answer the emulator's own children that run the Lambda runtime client, and have started."""
     found = []
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             # A process may end while it is looked at.
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                # Behind the name in brackets, which may hold anything: state and parent.
-                _, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-                if int(parent) == emulator and RUNTIME_CLIENT in (folder / "cmdline").read_bytes():
+                # Fields 4 and 22, the parent and the start; the second may hold anything.
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                age = uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+                if (
+                    int(fields[1]) == emulator
+                    and age > STARTS_SECONDS
+                    and RUNTIME_CLIENT in (folder / "cmdline").read_bytes()
+                ):
                     found.append(int(folder.name))
     return sorted(found)

@@ -24,8 +24,8 @@ SHIPPED, REFUSED, RELEASED = "SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTOR
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 ORDERS = int(os.environ.get("CHAOS_ORDERS", "1000"))
 
-CUSTOMERS_AT_ONCE = 8
-SECONDS_BETWEEN_KILLS = 0.5
+CUSTOMERS_AT_ONCE = 4
+SECONDS_BETWEEN_KILLS = 0.25
 SHARE_SAID_TWICE = 0.1
 SHARE_DECLINED = 0.2
 # A customer looks for so long before ordering again: most orders end sooner, the lost never.
