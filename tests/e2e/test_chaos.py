@@ -25,7 +25,8 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 ORDERS = int(os.environ.get("CHAOS_ORDERS", "1000"))
 
 CUSTOMERS_AT_ONCE = 4
-SECONDS_BETWEEN_KILLS = 0.25
+# A container takes longer to start again than a process.
+SECONDS_BETWEEN_KILLS = {"processes": 0.25, "containers": 0.75}
 SHARE_SAID_TWICE = 0.1
 SHARE_DECLINED = 0.2
 # A customer looks for so long before ordering again: most orders end sooner, the lost never.
@@ -85,7 +86,8 @@ def test_orders_placed_while_functions_die_and_events_come_twice_all_end_once(
     shop.stock.fill(shelves)
 
     with bus.tapped() as tap:
-        with dying(saga, random.Random(SEED + 1), SECONDS_BETWEEN_KILLS) as tally.kills:
+        between = SECONDS_BETWEEN_KILLS[tally.environment]
+        with dying(saga, random.Random(SEED + 1), between) as tally.kills:
             placed = _place_all(shop, bus, wanted, chance, tally)
         tally.resumed = shop.end(placed)
         said = tap.heard()
