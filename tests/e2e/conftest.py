@@ -5,7 +5,7 @@ containers of their images.
 """
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,7 +15,11 @@ from harness.deploy import SERVICES
 from harness.environment import Environment
 from harness.logs import lines
 from harness.orders import Orders
+from tests.e2e.bus import Bus
+from tests.e2e.shop import Shop
 from tests.engine import needs_engine
+
+SAID = pytest.StashKey[list[object]]()
 
 
 @pytest.fixture(
@@ -41,6 +45,31 @@ def saga(
 def orders(saga: Environment) -> Iterator[Orders]:
     with Orders(saga.api_url) as orders:
         yield orders
+
+
+@pytest.fixture(scope="session")
+def shop(saga: Environment) -> Iterator[Shop]:
+    shop = Shop(saga)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture(scope="session")
+def bus(saga: Environment) -> Bus:
+    return Bus(saga.endpoint)
+
+
+@pytest.fixture(scope="session")
+def tell_at_the_end(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Give a line to the summary of the run, where it is seen also when all is well."""
+    said: list[object] = request.config.stash.setdefault(SAID, [])
+    return said.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests told of themselves, as it stands by now."""
+    for said in terminalreporter.config.stash.get(SAID, []):
+        terminalreporter.write_line(str(said))
 
 
 @pytest.hookimpl(wrapper=True)

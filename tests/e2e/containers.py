@@ -1,11 +1,14 @@
 """A session's own emulator in a container, with the functions as containers beside it."""
 
+import contextlib
 import os
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import docker
+from docker.errors import APIError
 from docker.models.containers import Container
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
@@ -54,6 +57,20 @@ def last_lines(count: int = 20) -> str:
         lines.append(f"--- {container.labels.get('org.opencontainers.image.title', 'emulator')}")
         lines.append(text)
     return "\n".join(lines)
+
+
+def kill_function(chance: random.Random) -> list[str]:
+    """Kill one of this session's functions; answer its name, or nothing when none is there."""
+    label = f"{INSTANCE}={_name(os.getpid())}:{PORT}"
+    functions = docker.from_env().containers.list(filters={"label": label}, ignore_removed=True)
+    if not functions:
+        return []
+    function = chance.choice(functions)
+    # The emulator may have removed it meanwhile, or it may have ended.
+    with contextlib.suppress(APIError):
+        function.kill()
+        return [str(function.name)]
+    return []
 
 
 def sweep() -> None:

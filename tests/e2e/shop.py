@@ -1,0 +1,190 @@
+"""A running environment as its customers use it, and as someone sees it who may look at all."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID, uuid5
+
+import httpx
+import msgspec
+from boto3.dynamodb.types import TypeDeserializer
+
+from harness.deploy import PREFIX, SERVICES, session, stack_name
+from harness.environment import Clients, Environment
+from harness.failures import hold
+from harness.orders import ENDS, Request
+from harness.resume import resume_all
+from tests.world import sample
+
+Found = TypeVar("Found")
+Item = dict[str, Any]
+
+# What holds an order back when it is lost, and the sweeps that it may take to end all orders.
+SWEEPS = 20
+SWEEP_SECONDS = 20.0
+
+
+def eventually(look: Callable[[], Found | None], seconds: float = 60, seen: str = "") -> Found:
+    """Look until there is something to be found, and answer it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s {seen}"
+        time.sleep(0.05)
+    return found
+
+
+class Shop:
+    """The orders' API, the stored orders, and the functions by themselves."""
+
+    def __init__(self, saga: Environment) -> None:
+        self.url, self.stock = saga.api_url, saga.stock
+        self._clients = Clients(session(), saga.endpoint)
+        self._http = httpx.Client(base_url=saga.api_url, timeout=60)
+        self._dynamodb = session().client("dynamodb", endpoint_url=saga.endpoint)
+        self._functions = session().client("lambda", endpoint_url=saga.endpoint)
+        self._logs = session().client("logs", endpoint_url=saga.endpoint)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def order(self, order: Request, key: str, tries: int = 20) -> httpx.Response:
+        """Order as a client should: send it again, with the same key, until there is an answer."""
+        heard = "nothing"
+        for attempt in range(tries):
+            # Apart from each other: those that all come back at once find nothing better.
+            time.sleep(random.uniform(0, min(2, 0.1 * 2**attempt)) if attempt else 0)
+            try:
+                answer = self._http.post(
+                    "/orders",
+                    content=msgspec.json.encode(order),
+                    headers={"Idempotency-Key": key},
+                )
+            except httpx.TransportError as error:
+                heard = repr(error)
+                continue
+            if not answer.is_server_error:
+                return answer
+            heard = f"{answer.status_code} {answer.text}"
+        raise AssertionError(f"order {key} was sent {tries} times: at last, {heard}")
+
+    def place(self, order: Request, key: str) -> str:
+        """Order, and answer the id."""
+        answer = self.order(order, key)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return str(answer.json()["orderId"])
+
+    def stored(self, order_id: str) -> Item:
+        """Answer everything that is stored of an order."""
+        answer = self._dynamodb.get_item(
+            TableName=f"{PREFIX}-orders", Key={"orderId": {"S": order_id}}, ConsistentRead=True
+        )
+        return _plain(answer["Item"])
+
+    def all_stored(self) -> list[Item]:
+        """Answer everything that is stored of all orders."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=f"{PREFIX}-orders")
+        return [_plain(item) for page in pages for item in page["Items"]]
+
+    def stands_at(self, order_id: str, *statuses: str, seconds: float = 60) -> Item:
+        """Wait until an order has one of these statuses, and answer what is stored of it."""
+
+        def look() -> Item | None:
+            item = self.stored(order_id)
+            return item if item["status"] in statuses else None
+
+        return eventually(look, seconds, f"at {statuses}: order {order_id}")
+
+    def end(self, order_ids: Collection[str]) -> tuple[int, int]:
+        """Redrive what failed and resume what was lost until these have ended; answer how many.
+
+        The emulator's bus delivers each event once, and a function that fails or dies loses it.
+        """
+        wanted, redriven, resumed = set(order_ids), self._redrive(), 0
+        for _ in range(SWEEPS):
+            if not self._open(wanted):
+                return redriven, resumed
+            resumed += sum(report["resumedOrders"] for report in resume_all(self._functions))
+            self._settle(wanted)
+            redriven += self._redrive()
+        left = {item["orderId"]: item["status"] for item in self._open(wanted)}
+        raise AssertionError(f"{len(left)} orders do not end, however often resumed: {left}")
+
+    def _redrive(self) -> int:
+        """Put back what waits in failure queues, and is no poison; answer how much."""
+        with hold(self._clients, SERVICES) as held:
+            transient = [one for one in held.messages if one.failure.kind == "transient"]
+            for message in transient:
+                held.put_back(message)
+        return len(transient)
+
+    def invoke(self, service: str, event: Item) -> Item | None:
+        """Hand an event to a service and wait for it; answer its error, if it has one."""
+        answer = self._functions.invoke(
+            FunctionName=stack_name(service), Payload=json.dumps(event).encode()
+        )
+        error: Item = json.loads(answer["Payload"].read() or b"null") or {}
+        return error if "FunctionError" in answer else None
+
+    def calls(self, service: str) -> int:
+        """Count the calls of a service that are over, as the platform's log has them."""
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/saga/{stack_name(service)}", filterPattern="REPORT"
+        )
+        return sum(
+            event["message"].startswith("REPORT RequestId")
+            for page in pages
+            for event in page["events"]
+        )
+
+    def _open(self, order_ids: Collection[str]) -> list[Item]:
+        return [
+            item
+            for item in self.all_stored()
+            if item["orderId"] in order_ids and item["status"] not in ENDS
+        ]
+
+    def _settle(self, order_ids: Collection[str]) -> None:
+        """Wait until all of these have ended, or none of them has moved for a while."""
+        since, last = time.monotonic(), len(order_ids) * 4
+        while time.monotonic() - since < SWEEP_SECONDS:
+            steps_left = sum(4 - len(item["history"]) for item in self._open(order_ids))
+            if not steps_left:
+                return
+            if steps_left != last:
+                since, last = time.monotonic(), steps_left
+            time.sleep(0.2)
+
+
+def as_said(detail_type: str, item: Item) -> Item:
+    """Answer an event of a stored order, as it was said or as it would be.
+
+    What the order has not come to yet is filled in as anyone could guess it: the simulations mint
+    their ids from the order's.
+    """
+    order_id = UUID(item["orderId"])
+    guessed = {
+        "reservationId": str(uuid5(order_id, "reservation")),
+        "paymentId": str(uuid5(order_id, "payment")),
+        "trackingNumber": f"TRK-{uuid5(order_id, 'shipment').hex[:8].upper()}",
+    }
+    if "failureReason" in item:
+        guessed["reason"] = item["failureReason"]
+    fields = sample(detail_type)["detail"]
+    known = {name: value for name, value in (guessed | item).items() if name in fields}
+    return sample(detail_type, **known)
+
+
+def _plain(attributes: Any) -> Item:
+    deserialize = TypeDeserializer().deserialize
+    item: Item = msgspec.json.decode(
+        json.dumps({name: deserialize(value) for name, value in attributes.items()}, default=_int)
+    )
+    return item
+
+
+def _int(number: Decimal) -> int:
+    return int(number)
