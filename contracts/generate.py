@@ -60,7 +60,13 @@ def _post() -> dict[str, Any]:
                 "in": "header",
                 "description": "The same key and body are the same order, however often sent.",
                 "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
-            }
+            },
+            {
+                "name": "traceparent",
+                "in": "header",
+                "description": "The caller's trace (W3C Trace Context), carried by every event.",
+                "schema": {"type": "string"},
+            },
         ],
         "requestBody": {"required": True, "content": _json("OrderRequest")},
         "responses": {

@@ -10,7 +10,7 @@ from infra.services import SERVICES
 def build_app(app: App) -> App:
     """Add all stacks; the context key `prefix` names the deployment (default `order-saga`)."""
     names = Names(app.node.try_get_context("prefix") or Names.prefix)
-    PlatformStack(app, names)
-    for service in SERVICES:
-        service(app, names)
+    platform = PlatformStack(app, names)
+    services = [service(app, names) for service in SERVICES]
+    platform.save_queries([names.log_group(stack.service) for stack in services])
     return app

@@ -24,6 +24,10 @@ class Names:
         """The event bus."""
         return self.prefix
 
+    def log_group(self, function: str) -> str:
+        """Answer the name of the log group of a function, or of the API."""
+        return f"/saga/{self.of(function)}"
+
     def source(self, service: str) -> str:
         """Answer the `source` of the events that a service says."""
         return f"{SOURCE_PREFIX}.{service}"

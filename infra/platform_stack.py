@@ -1,19 +1,59 @@
-"""What all services share: the bus and the two tables."""
+"""What all services share: the bus and the two tables, and how to look at them all at once."""
 
-from aws_cdk import RemovalPolicy, Stack
+from collections.abc import Sequence
+from inspect import cleandoc
+
+from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.alarms import NAMESPACE, metric
 from infra.names import Names
 
+# Logs Insights, over the lines that every service writes of every step.
+QUERIES = {
+    "one order": """
+        fields @timestamp, function, heard, outcome, status, stepMilliseconds, ageMilliseconds
+        | filter orderId = "the order's id"
+        | sort @timestamp
+    """,
+    "orders by outcome": """
+        filter outcome = "recorded"
+        | stats count(*) as orders, pct(ageMilliseconds, 50) as p50, pct(ageMilliseconds, 99) as p99
+          by status
+        | sort orders desc
+    """,
+    "slow steps": """
+        fields @timestamp, orderId, function, status, stepMilliseconds, coldStart
+        | filter outcome = "recorded"
+        | sort stepMilliseconds desc
+        | limit 50
+    """,
+    "cold starts": """
+        filter ispresent(coldStart) and ispresent(function)
+        | stats sum(coldStart) as cold, count(*) as calls, pct(stepMilliseconds, 99) as p99
+          by function, bin(5m)
+    """,
+    "repetitions": """
+        filter outcome = "repeated"
+        | stats count(*) as repetitions by function, status, bin(5m)
+    """,
+    "errors": """
+        fields @timestamp, @log, @message
+        | filter level = "ERROR" or @message like /\\[ERROR\\]/
+        | sort @timestamp desc
+        | limit 100
+    """,
+}
+
 # Sparse: only items that have `openShard` are in it, and an order has that until it has ended.
 OPEN = dynamodb.GlobalSecondaryIndexPropsV2(
     index_name="open",
     partition_key=dynamodb.Attribute(name="openShard", type=dynamodb.AttributeType.STRING),
-    sort_key=dynamodb.Attribute(name="openSince", type=dynamodb.AttributeType.STRING),
+    sort_key=dynamodb.Attribute(name="createdAt", type=dynamodb.AttributeType.STRING),
     # With the keys and this alone, a step between the first and the last does not write to it.
     projection_type=dynamodb.ProjectionType.INCLUDE,
     non_key_attributes=["due"],
@@ -21,7 +61,7 @@ OPEN = dynamodb.GlobalSecondaryIndexPropsV2(
 
 
 class PlatformStack(Stack):
-    """One event bus, the `orders` table and the `inventory` table."""
+    """One event bus, the `orders` table and the `inventory` table; a dashboard, saved queries."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
         super().__init__(
@@ -29,6 +69,7 @@ class PlatformStack(Stack):
             names.of("platform"),
             description="Order saga: the event bus and the tables that its services share.",
         )
+        self._names = names
         events.EventBus(self, "Bus", event_bus_name=names.bus)
         for table, key, indexes in (("orders", "orderId", [OPEN]), ("inventory", "sku", [])):
             dynamodb.TableV2(
@@ -49,10 +90,15 @@ class PlatformStack(Stack):
     def _dashboard(self, names: Names) -> None:
         """Show all services by searches for their names, so that a new one needs no change here."""
 
-        def found(title: str, namespace: str, key: str, name: str, statistic: str = "Sum") -> None:
-            found = f'{{{namespace},{key}}} MetricName="{name}" {key}="{names.of("")}"'
+        def found(title: str, namespace: str, keys: str, name: str, statistic: str = "Sum") -> None:
+            # A value in quotes would have to be the whole name; a word is found in it.
+            key = keys.split(",")[0]
+            words = " ".join(f"{key}={word}" for word in names.prefix.split("-"))
             expression = cloudwatch.MathExpression(
-                expression=f"SEARCH('{found}', '{statistic}', 60)", using_metrics={}, label=""
+                expression=f"SEARCH('{{{namespace},{keys}}} MetricName=\"{name}\" {words}', "
+                f"'{statistic}', 60)",
+                using_metrics={},
+                label="",
             )
             widgets.append(cloudwatch.GraphWidget(title=title, left=[expression], width=8))
 
@@ -69,6 +115,14 @@ class PlatformStack(Stack):
                 width=8,
             )
         ]
+        # The age of an order when it came to a status is measured once for each order, so that
+        # the number of samples is the number of orders.
+        for title, name, statistic in (
+            ("Orders by status", "ageMilliseconds", "SampleCount"),
+            ("Age of orders at each status (p99, ms)", "ageMilliseconds", "p99"),
+            ("Steps (p99, ms)", "stepMilliseconds", "p99"),
+        ):
+            found(title, NAMESPACE, "function,status", name, statistic)
         in_queue = "ApproximateNumberOfMessagesVisible"
         found("Calls", "AWS/Lambda", "FunctionName", "Invocations")
         found("Errors", "AWS/Lambda", "FunctionName", "Errors")
@@ -76,5 +130,23 @@ class PlatformStack(Stack):
         found("Events that wait (p99, ms)", "AWS/Lambda", "FunctionName", "AsyncEventAge", "p99")
         found("In failure queues", "AWS/SQS", "QueueName", in_queue, "Maximum")
         cloudwatch.Dashboard(
-            self, "Dashboard", dashboard_name=names.prefix, widgets=[widgets[:3], widgets[3:]]
+            self, "Dashboard", dashboard_name=names.prefix, widgets=[widgets[:4], widgets[4:]]
         )
+
+    def save_queries(self, log_groups: Sequence[str]) -> None:
+        """Save the queries over these, in a folder of the deployment's name."""
+        # Emulators know no saved queries, and answer for an account that AWS gives nobody.
+        on_aws = CfnCondition(
+            self,
+            "OnAws",
+            expression=Fn.condition_not(Fn.condition_equals(Aws.ACCOUNT_ID, "000000000000")),
+        )
+        for name, text in QUERIES.items():
+            query = logs.CfnQueryDefinition(
+                self,
+                f"Query{name.title().replace(' ', '')}",
+                name=f"{self._names.prefix}/{name}",
+                query_string=cleandoc(text),
+                log_group_names=list(log_groups),
+            )
+            query.cfn_options.condition = on_aws

@@ -58,7 +58,7 @@ class ServiceStack(Stack):
         self.log = logs.LogGroup(
             self,
             "Log",
-            log_group_name=f"/saga/{names.of(service)}",
+            log_group_name=names.log_group(service),
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )

@@ -43,7 +43,7 @@ class CreateOrder(ServiceStack):
         access_log = logs.LogGroup(
             self,
             "AccessLog",
-            log_group_name=f"/saga/{self.names.of('api')}",
+            log_group_name=self.names.log_group("api"),
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 
-# An item whose saga is open has `openShard`, the first digit of its id: together with `openSince`
+# An item whose saga is open has `openShard`, the first digit of its id: together with `createdAt`
 # it is the key of a sparse index, spread over sixteen partitions, that holds open items and no
 # others.
 SHARDS = "0123456789abcdef"
+
+TRACEPARENT = "traceparent"
 
 
 class Contradiction(Exception):
@@ -28,10 +30,15 @@ class Contradiction(Exception):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an item stands: its status, and the event last stored with it."""
+    """Where an item stands: its status, and the event last stored with it.
+
+    `recorded` tells whether the very call that asks made it so; only what is measured follows from
+    it, never what is done.
+    """
 
     status: str
     event: Entry
+    recorded: bool = False
 
 
 def utc_now() -> datetime:
@@ -44,24 +51,26 @@ def written(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def stamp(status: str, at: datetime) -> dict[str, str]:
+def stamp(status: str, at: str) -> dict[str, str]:
     """Build an entry of an item's history."""
-    return {"status": status, "at": written(at)}
+    return {"status": status, "at": at}
 
 
-def opened(identity: UUID, at: datetime) -> dict[str, str]:
+def opened(identity: UUID) -> dict[str, str]:
     """Build what keeps an item in the index of open items, until a step that `ends` its saga."""
-    return {"openShard": str(identity)[0], "openSince": written(at)}
+    return {"openShard": str(identity)[0]}
 
 
 def told(event: msgspec.Struct, kind: type[msgspec.Struct], status: str) -> dict[str, Any]:
     """Build what a step expects of an item: this status, and all that a `kind` tells of it.
 
     The item's fields are called as they are on the wire. All of them, because a step says what it
-    heard on: one that is not as stored would go from event to event.
+    heard on: one that is not as stored would go from event to event. But for the trace, which
+    decides nothing and is stored in the event alone.
     """
     fields = msgspec.to_builtins(event)
-    return {"status": status, **{name: fields[name] for name in kind.__struct_encode_fields__}}
+    told = {name: fields[name] for name in kind.__struct_encode_fields__ if name != TRACEPARENT}
+    return {"status": status, **told}
 
 
 def step(
@@ -96,7 +105,7 @@ def step(
         values={
             **{f":{name}": value for name, value in sets.items()},
             **{f":expected_{name}": value for name, value in expects.items()},
-            ":step": [stamp(status, at)],
+            ":step": [stamp(status, written(at))],
         },
     )
 
@@ -121,7 +130,7 @@ def record(
         table, key, expects=expects, status=status, event=event, at=at, adds=adds, ends=ends
     )
     refused = write(client, update)
-    return standing(refused.item, expects) if refused else Standing(status, event)
+    return standing(refused.item, expects) if refused else Standing(status, event, recorded=True)
 
 
 def standing(item: Item | None, expects: Mapping[str, Any]) -> Standing:

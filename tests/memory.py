@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 Attributes = dict[str, Any]
 
-INDEXES = {"open": ("openShard", "openSince")}
+INDEXES = {"open": ("openShard", "createdAt")}
 
 
 class ConditionalCheckFailedException(ClientError):  # botocore's name

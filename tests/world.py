@@ -15,7 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contracts import CONTRACTS
 from plumbing import conditional_write
-from plumbing.step import opened, stamp
+from plumbing.step import TRACEPARENT, opened, stamp, written
 from tests.memory import MemoryDynamoDB, MemoryEvents
 
 SAMPLES = {contract.detail_type: json.loads(contract.sample.read_text()) for contract in CONTRACTS}
@@ -44,6 +44,7 @@ class World:
             "EVENT_SOURCE": f"orders.{service}",
             "ORDERS_TABLE": ORDERS,
             "INVENTORY_TABLE": INVENTORY,
+            "AWS_LAMBDA_FUNCTION_NAME": f"order-saga-{service.replace('_', '-')}",
         }
         for name, value in settings.items():
             self._monkeypatch.setenv(name, value)
@@ -55,6 +56,7 @@ class World:
         event = next(sample for sample in SAMPLES.values() if _status(sample) == status)
         detail = {**event["detail"], **changes}
         stored = {"failureReason" if n == "reason" else n: v for n, v in detail.items()}
+        del stored[TRACEPARENT]
         stored |= {
             "status": status,
             "event": {
@@ -62,8 +64,8 @@ class World:
                 "detailType": event["detail-type"],
                 "detail": json.dumps(detail, separators=(",", ":")),
             },
-            "history": [stamp(status, STORED_AT)],
-            **(opened(UUID(detail["orderId"]), STORED_AT) if status not in ENDS else {}),
+            "history": [stamp(status, written(STORED_AT))],
+            **(opened(UUID(detail["orderId"])) if status not in ENDS else {}),
         }
         serialize = TypeSerializer().serialize
         item = {name: serialize(value) for name, value in stored.items()}

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.trace import Moment, Traceparent
+
 
 class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
     """Heard: the units of an order are held."""
@@ -12,6 +14,8 @@ class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
     status: ClassVar[str] = "INVENTORY_RESERVED"
 
     order_id: UUID
+    created_at: Moment
+    traceparent: Traceparent
     customer_id: str
     sku: str
     quantity: Annotated[int, Meta(ge=1)]

@@ -1,6 +1,7 @@
 """Wiring: the environment, the clients, and the function that Lambda calls."""
 
 import os
+from time import perf_counter
 
 import boto3
 from msgspec import Struct
@@ -11,7 +12,7 @@ from charge_payment.gateway import SimulatedGateway
 from charge_payment.orders import OrdersTable
 from plumbing.aws import CLIENT_CONFIG
 from plumbing.envelope import decode
-from plumbing.log import log
+from plumbing.log import StepLog
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
 
@@ -22,6 +23,7 @@ class Settings(Struct, frozen=True):
     event_bus_name: str
     event_source: str
     orders_table: str
+    aws_lambda_function_name: str
 
 
 settings = read_settings(Settings, os.environ)
@@ -29,18 +31,21 @@ orders = OrdersTable(
     boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
 )
 publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 gateway = SimulatedGateway()
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered InventoryReserved."""
+    begun = perf_counter()
     heard = decode(delivered, InventoryReserved)
     standing = charge_payment(heard, orders, gateway, publish)
-    log(
-        "INFO",
+    tell(
         "payment decided",
+        heard,
+        standing,
+        begun,
         orderId=heard.order_id,
         heard=InventoryReserved.__name__,
-        status=standing.status,
         detailType=standing.event.detail_type,
     )

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from create_order.create_order import OrderDiffers
 from create_order.events import OrderCreated
+from plumbing.trace import traceparent
 
 Answer = dict[str, Any]
 
@@ -97,6 +98,7 @@ def respond(
     request: Mapping[str, Any],
     place: Callable[[OrderCreated], object],
     find: Callable[[UUID], Mapping[str, Any] | None],
+    now: str,
 ) -> Answer:
     """Answer one HTTP request; `place` stores an order and says so, `find` answers a stored one."""
     method, path = request["requestContext"]["http"]["method"], request["rawPath"]
@@ -104,7 +106,7 @@ def respond(
         match path.strip("/").split("/"):
             case ["orders"]:
                 _allow(method, "POST")
-                return _post(request, place)
+                return _post(request, place, now)
             case ["orders", order_id]:
                 _allow(method, "GET")
                 return _get(order_id, find)
@@ -123,11 +125,17 @@ def unavailable() -> Answer:
     return _refuse(Refusal(503, "Not available", detail, headers={"Retry-After": "1"}))
 
 
-def _post(request: Mapping[str, Any], place: Callable[[OrderCreated], object]) -> Answer:
-    order = _read_order(_body(request))
-    order_id = _order_id(request.get("headers", {}).get("idempotency-key"))
+def _post(request: Mapping[str, Any], place: Callable[[OrderCreated], object], now: str) -> Answer:
+    order, headers = _read_order(_body(request)), request.get("headers", {})
+    order_id = _order_id(headers.get("idempotency-key"))
+    said = OrderCreated(
+        order_id=order_id,
+        created_at=now,
+        traceparent=traceparent(headers.get("traceparent"), otherwise=order_id),
+        **msgspec.structs.asdict(order),
+    )
     try:
-        place(OrderCreated(order_id=order_id, **msgspec.structs.asdict(order)))
+        place(said)
     except OrderDiffers as error:
         raise Refusal(
             422,

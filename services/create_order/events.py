@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.trace import Moment, Traceparent
+
 
 class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     """An order was accepted and stored."""
@@ -12,6 +14,8 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     status: ClassVar[str] = "CREATED"
 
     order_id: UUID
+    created_at: Moment
+    traceparent: Traceparent
     customer_id: str
     sku: str
     quantity: Annotated[int, Meta(ge=1)]

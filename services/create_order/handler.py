@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from create_order.create_order import create_order
 from create_order.events import OrderCreated
 from create_order.orders import OrdersTable
 from plumbing.aws import CLIENT_CONFIG
-from plumbing.log import log
+from plumbing.log import StepLog, log
 from plumbing.publish import PublishError, publisher
 from plumbing.settings import read_settings
+from plumbing.step import utc_now, written
 
 
 class Settings(Struct, frozen=True):
@@ -25,6 +27,7 @@ class Settings(Struct, frozen=True):
     event_bus_name: str
     event_source: str
     orders_table: str
+    aws_lambda_function_name: str
 
 
 settings = read_settings(Settings, os.environ)
@@ -32,18 +35,15 @@ orders = OrdersTable(
     boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
 )
 publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 
 
 def place(said: OrderCreated) -> None:
     """Place one order, and log what came of it."""
+    begun = perf_counter()
     standing = create_order(said, orders, publish)
-    log(
-        "INFO",
-        "order accepted",
-        orderId=said.order_id,
-        status=standing.status,
-        detailType=standing.event.detail_type,
-    )
+    said_last = standing.event.detail_type
+    tell("order accepted", said, standing, begun, orderId=said.order_id, detailType=said_last)
 
 
 def find(order_id: UUID) -> Mapping[str, Any] | None:
@@ -56,7 +56,7 @@ def find(order_id: UUID) -> Mapping[str, Any] | None:
 def handle(request: dict[str, Any], context: object) -> api.Answer:
     """Answer one HTTP request to the orders."""
     try:
-        return api.respond(request, place, find)
+        return api.respond(request, place, find, written(utc_now()))
     except (PublishError, ClientError, BotoCoreError) as error:
         log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
         return api.unavailable()

@@ -11,36 +11,37 @@ from create_order.create_order import OrderDiffers
 from create_order.events import OrderCreated
 from plumbing.conditional_write import read, write_new
 from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, opened, stamp, utc_now
+from plumbing.step import TRACEPARENT, Standing, opened, stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# What makes an order another one. Sent again, it comes at another time and in another trace.
+ORDERED = ("customerId", "sku", "quantity", "amountCents")
 
 
 class OrdersTable:
     """The `orders` table: one item per order, keyed by `orderId`."""
 
-    def __init__(
-        self, client: DynamoDBClient, table: str, source: str, clock: Clock = utc_now
-    ) -> None:
-        self._client, self._table, self._source, self._clock = client, table, source, clock
+    def __init__(self, client: DynamoDBClient, table: str, source: str) -> None:
+        self._client, self._table, self._source = client, table, source
 
     def create(self, said: OrderCreated) -> Standing:
         """Put the order with the event it will say, unless its id is taken."""
-        order = msgspec.to_builtins(said)
-        event, now = Entry.of(self._source, said), self._clock()
+        order, event = msgspec.to_builtins(said), Entry.of(self._source, said)
+        del order[TRACEPARENT]  # the event has it
         item = {
             **order,
             "status": said.status,
             "event": msgspec.to_builtins(event),
-            "history": [stamp(said.status, now)],
-            **opened(said.order_id, now),
+            "history": [stamp(said.status, said.created_at)],
+            **opened(said.order_id),
         }
         taken = write_new(self._client, self._table, "orderId", item)
         if taken is None:
-            return Standing(said.status, event)
+            return Standing(said.status, event, recorded=True)
         stored = taken.item or {}
-        if any(stored.get(field) != value for field, value in order.items()):
+        if any(stored.get(field) != order[field] for field in ORDERED):
             raise OrderDiffers
         return Standing(stored["status"], msgspec.convert(stored["event"], Entry))
 

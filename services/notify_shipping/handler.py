@@ -1,6 +1,7 @@
 """Wiring: the environment, the clients, and the function that Lambda calls."""
 
 import os
+from time import perf_counter
 
 import boto3
 from msgspec import Struct
@@ -11,7 +12,7 @@ from notify_shipping.notify_shipping import notify_shipping
 from notify_shipping.orders import OrdersTable
 from plumbing.aws import CLIENT_CONFIG
 from plumbing.envelope import decode
-from plumbing.log import log
+from plumbing.log import StepLog
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
 
@@ -22,6 +23,7 @@ class Settings(Struct, frozen=True):
     event_bus_name: str
     event_source: str
     orders_table: str
+    aws_lambda_function_name: str
 
 
 settings = read_settings(Settings, os.environ)
@@ -29,18 +31,21 @@ orders = OrdersTable(
     boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
 )
 publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 carrier = SimulatedCarrier()
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentCharged."""
+    begun = perf_counter()
     heard = decode(delivered, PaymentCharged)
     standing = notify_shipping(heard, orders, carrier, publish)
-    log(
-        "INFO",
+    tell(
         "shipment booked",
+        heard,
+        standing,
+        begun,
         orderId=heard.order_id,
         heard=PaymentCharged.__name__,
-        status=standing.status,
         detailType=standing.event.detail_type,
     )

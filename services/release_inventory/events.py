@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.trace import Moment, Traceparent
+
 
 class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
     """Heard: no money was taken for an order whose units are held."""
@@ -12,6 +14,8 @@ class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
     status: ClassVar[str] = "PAYMENT_FAILED"
 
     order_id: UUID
+    created_at: Moment
+    traceparent: Traceparent
     customer_id: str
     sku: str
     quantity: Annotated[int, Meta(ge=1)]

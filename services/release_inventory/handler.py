@@ -1,13 +1,14 @@
 """Wiring: the environment, the clients, and the function that Lambda calls."""
 
 import os
+from time import perf_counter
 
 import boto3
 from msgspec import Struct
 
 from plumbing.aws import CLIENT_CONFIG
 from plumbing.envelope import decode
-from plumbing.log import log
+from plumbing.log import StepLog
 from plumbing.settings import read_settings
 from release_inventory.events import PaymentFailed
 from release_inventory.orders import OrdersTable
@@ -19,6 +20,7 @@ class Settings(Struct, frozen=True):
 
     orders_table: str
     inventory_table: str
+    aws_lambda_function_name: str
 
 
 settings = read_settings(Settings, os.environ)
@@ -27,16 +29,19 @@ orders = OrdersTable(
     settings.orders_table,
     settings.inventory_table,
 )
+tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentFailed."""
+    begun = perf_counter()
     heard = decode(delivered, PaymentFailed)
-    status = release_inventory(heard, orders)
-    log(
-        "INFO",
+    released = release_inventory(heard, orders)
+    tell(
         "inventory released",
+        heard,
+        released,
+        begun,
         orderId=heard.order_id,
         heard=PaymentFailed.__name__,
-        status=status,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from plumbing.conditional_write import Update, write_together
 from plumbing.step import Clock, Contradiction, standing, step, told, utc_now
 from release_inventory.events import PaymentFailed
+from release_inventory.release_inventory import Released
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +24,7 @@ class OrdersTable:
         self._client, self._table, self._inventory_table = client, table, inventory_table
         self._clock = clock
 
-    def release(self, heard: PaymentFailed) -> str:
+    def release(self, heard: PaymentFailed) -> Released:
         """Put the units back and end the order in one transaction, unless that is done already."""
         expects = told(heard, PaymentFailed, PaymentFailed.status)
         expects["failureReason"] = expects.pop("reason")
@@ -47,8 +48,8 @@ class OrdersTable:
         )
         verdicts = write_together(self._client, [order, units])
         if verdicts is None:
-            return RELEASED
+            return Released(RELEASED, recorded=True)
         of_order, _ = verdicts
         if of_order is None:
             raise Contradiction(f"the inventory knows no {heard.sku}, yet units of it were held")
-        return standing(of_order.item, expects).status
+        return Released(standing(of_order.item, expects).status, recorded=False)

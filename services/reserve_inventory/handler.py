@@ -1,13 +1,14 @@
 """Wiring: the environment, the clients, and the function that Lambda calls."""
 
 import os
+from time import perf_counter
 
 import boto3
 from msgspec import Struct
 
 from plumbing.aws import CLIENT_CONFIG
 from plumbing.envelope import decode
-from plumbing.log import log
+from plumbing.log import StepLog
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
 from reserve_inventory.events import OrderCreated
@@ -22,6 +23,7 @@ class Settings(Struct, frozen=True):
     event_source: str
     orders_table: str
     inventory_table: str
+    aws_lambda_function_name: str
 
 
 settings = read_settings(Settings, os.environ)
@@ -32,17 +34,20 @@ orders = OrdersTable(
     settings.event_source,
 )
 publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered OrderCreated."""
+    begun = perf_counter()
     heard = decode(delivered, OrderCreated)
     standing = reserve_inventory(heard, orders, publish)
-    log(
-        "INFO",
+    tell(
         "inventory decided",
+        heard,
+        standing,
+        begun,
         orderId=heard.order_id,
         heard=OrderCreated.__name__,
-        status=standing.status,
         detailType=standing.event.detail_type,
     )

@@ -50,7 +50,7 @@ class OrdersTable:
         )
         verdicts = write_together(self._client, [order, units])
         if verdicts is None:
-            return Standing(said.status, event)
+            return Standing(said.status, event, recorded=True)
         of_order, _ = verdicts
         return standing(of_order.item, expects) if of_order else None
 

@@ -60,12 +60,12 @@ class OrdersTable:
         return self._set(order, {"openShard": GIVEN_UP})
 
     def _read(self, shard: str, until: datetime) -> Iterator[OpenOrder]:
-        opened_until = ("openSince", written(until))
+        opened_until = ("createdAt", written(until))
         for item in query(self._client, self._table, INDEX, ("openShard", shard), opened_until):
             yield OpenOrder(
                 order_id=item["orderId"],
-                since=datetime.fromisoformat(item["openSince"]),
-                due=datetime.fromisoformat(item.get("due") or item["openSince"]),
+                since=datetime.fromisoformat(item["createdAt"]),
+                due=datetime.fromisoformat(item.get("due") or item["createdAt"]),
             )
 
     def _set(self, order: StoredOrder, changes: Item) -> bool:

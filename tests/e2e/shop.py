@@ -171,6 +171,8 @@ def as_said(detail_type: str, item: Item) -> Item:
         "paymentId": str(uuid5(order_id, "payment")),
         "trackingNumber": f"TRK-{uuid5(order_id, 'shipment').hex[:8].upper()}",
     }
+    if "event" in item:
+        guessed["traceparent"] = json.loads(item["event"]["detail"])["traceparent"]
     if "failureReason" in item:
         guessed["reason"] = item["failureReason"]
     fields = sample(detail_type)["detail"]

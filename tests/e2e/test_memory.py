@@ -13,13 +13,13 @@ from harness.deploy import session
 from harness.environment import Environment
 from plumbing.conditional_write import Update, query, read, write, write_new, write_together
 from plumbing.publish import Entry
-from plumbing.step import opened, stamp, step
+from plumbing.step import opened, stamp, step, written
 from tests.memory import Exceptions, MemoryDynamoDB
 
 IDS = [f"{digit}0000000-0000-4000-8000-000000000000" for digit in "01a"]
 SKUS = ["TEA", "COFFEE"]
 STATUSES = ["CREATED", "RESERVED", "ENDED"]
-IN_THE_INDEX = ("orderId", "openShard", "openSince", "due")
+IN_THE_INDEX = ("orderId", "openShard", "createdAt", "due")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -50,7 +50,7 @@ def both(saga: Environment) -> Iterator[Both]:
     client: Any = session().client("dynamodb", endpoint_url=saga.endpoint)
     tables = {"memory-orders": "orderId", "memory-inventory": "sku"}
     for table, key in tables.items():
-        index = [("openShard", "HASH"), ("openSince", "RANGE")] if key == "orderId" else []
+        index = [("openShard", "HASH"), ("createdAt", "RANGE")] if key == "orderId" else []
         names = [key, *(name for name, _ in index)]
         projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due"]}
         keys = [{"AttributeName": name, "KeyType": kind} for name, kind in index]
@@ -103,8 +103,9 @@ def _put(client: Any, dice: random.Random, now: datetime) -> None:
         "status": STATUSES[0],
         "quantity": dice.randint(1, 3),
         "event": {"detail": "{}"},
-        "history": [stamp(STATUSES[0], now)],
-        **opened(UUID(order_id), now),
+        "createdAt": written(now),
+        "history": [stamp(STATUSES[0], written(now))],
+        **opened(UUID(order_id)),
     }
     write_new(client, "memory-orders", "orderId", item)
 
@@ -171,7 +172,7 @@ def _read(client: Any, dice: random.Random, now: datetime) -> None:
 def _query(client: Any, dice: random.Random, now: datetime) -> None:
     until = now - timedelta(seconds=dice.randint(0, 200))
     shard = ("openShard", dice.choice(["0", "1", "a", "given-up"]))
-    list(query(client, "memory-orders", "open", shard, ("openSince", until.isoformat())))
+    list(query(client, "memory-orders", "open", shard, ("createdAt", until.isoformat())))
 
 
 def _answer(call: Callable[..., Any], arguments: Any) -> tuple[dict[str, Any], Exception | None]:

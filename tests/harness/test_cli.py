@@ -149,13 +149,19 @@ def test_logs_show_what_one_function_said_of_an_order(running: Path) -> None:
 
     shown = _saga(running, "logs", "charge_payment")
 
-    last = shown.stdout.splitlines()[-1]
+    last = json.loads(shown.stdout.splitlines()[-1].removeprefix("charge_payment").strip())
     assert shown.returncode == 0
-    assert json.loads(last.removeprefix("charge_payment").strip()) == {
+    measured = {last.pop(name) is None for name in ("_aws", "stepMilliseconds", "ageMilliseconds")}
+    assert measured == {False}
+    assert last.pop("coldStart") in (True, False)
+    assert last == {
         "level": "INFO",
         "message": "payment decided",
         "orderId": record["orderId"],
+        "traceId": record["orderId"].replace("-", ""),
         "heard": "InventoryReserved",
+        "function": "order-saga-charge-payment",
+        "outcome": "recorded",
         "status": "PAYMENT_CHARGED",
         "detailType": "PaymentCharged",
     }

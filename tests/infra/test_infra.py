@@ -171,8 +171,31 @@ def test_the_runbook_knows_every_alarm(assembly: Assembly) -> None:
 def test_the_dashboard_finds_every_service_by_its_name(assembly: Assembly) -> None:
     dashboard = json.dumps(assembly.resource(PLATFORM, "AWS::CloudWatch::Dashboard"))
 
-    assert "order-saga-" in dashboard
+    assert "FunctionName=order FunctionName=saga" in dashboard
+    assert "{OrderSaga,function,status}" in dashboard
     assert "overdueOrders" in dashboard
+
+
+def test_saved_queries_look_at_every_service_and_are_kept_from_emulators(
+    assembly: Assembly,
+) -> None:
+    template = assembly.template(PLATFORM)
+    queries = [
+        resource
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Logs::QueryDefinition"
+    ]
+
+    groups = {f"/saga/{stack_name(service)}" for service in SERVICES}
+    assert {query["Properties"]["Name"] for query in queries} >= {
+        "order-saga/one order",
+        "order-saga/orders by outcome",
+    }
+    assert all(set(query["Properties"]["LogGroupNames"]) == groups for query in queries)
+    assert {query["Condition"] for query in queries} == {"OnAws"}
+    assert template["Conditions"]["OnAws"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]}]
+    }
 
 
 def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: Assembly) -> None:
@@ -181,7 +204,7 @@ def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: A
 
     assert index["KeySchema"] == [
         {"AttributeName": "openShard", "KeyType": "HASH"},
-        {"AttributeName": "openSince", "KeyType": "RANGE"},
+        {"AttributeName": "createdAt", "KeyType": "RANGE"},
     ]
     assert index["Projection"] == {"NonKeyAttributes": ["due"], "ProjectionType": "INCLUDE"}
 
@@ -208,7 +231,9 @@ def test_a_function_gets_every_setting_that_its_handler_reads(
     settings = world.handler(service).Settings
 
     given = set(function["Environment"]["Variables"])
-    assert given == {field.upper() for field in settings.__struct_fields__}
+    set_by_lambda = {"AWS_LAMBDA_FUNCTION_NAME"}
+    assert given | set_by_lambda >= {field.upper() for field in settings.__struct_fields__}
+    assert given <= {field.upper() for field in settings.__struct_fields__}
 
 
 def test_stacks_lean_on_no_other_stack(assembly: Assembly) -> None:

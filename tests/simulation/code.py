@@ -24,7 +24,12 @@ from tests.memory import Exceptions
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = tuple(sorted(path.parent.name for path in ROOT.glob("services/*/handler.py")))
-SETTINGS = {"EVENT_BUS_NAME": "bus", "ORDERS_TABLE": "orders", "INVENTORY_TABLE": "inventory"}
+SETTINGS = {
+    "EVENT_BUS_NAME": "bus",
+    "ORDERS_TABLE": "orders",
+    "INVENTORY_TABLE": "inventory",
+    "AWS_LAMBDA_FUNCTION_NAME": "any",
+}
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ class Code:
         conditional_write.FIRST_PAUSE_SECONDS = 0  # type: ignore[attr-defined]
         step.utc_now = lambda: self._now  # type: ignore[attr-defined]
         log.log = lambda *line, **fields: None  # type: ignore[attr-defined]
+        log.StepLog.__call__ = lambda *line, **fields: None
         with (
             mock.patch.dict(os.environ, SETTINGS | {"EVENT_SOURCE": f"orders.{service}"}),
             mock.patch.object(boto3, "client", lambda name, **options: _Client(self, name)),

@@ -233,8 +233,7 @@ GUARDS = (
         [
             Edit(
                 "plumbing/step.py",
-                'return {"status": status, **{name: fields[name] for name in '
-                "kind.__struct_encode_fields__}}",
+                'return {"status": status, **told}',
                 'return {"status": status}',
             ),
             Edit(
@@ -252,7 +251,7 @@ GUARDS = (
     ),
     Guard(
         "an open order is in the index that the sweep reads",
-        [Edit(f"{CREATE}/orders.py", "            **opened(said.order_id, now),\n", "")],
+        [Edit(f"{CREATE}/orders.py", "            **opened(said.order_id),\n", "")],
     ),
     Guard(
         "an order that ends leaves the index",

@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from contracts import CONTRACTS
 from create_order.api import ORDERS
+from plumbing.step import written
+from plumbing.trace import traceparent
 from tests.memory import MemoryDynamoDB, TransactionCanceledException
 from tests.simulation.code import Answered, Call, Code, Ended
 from tests.world import HEARD_BY, request, sample
@@ -459,6 +461,8 @@ def forged(detail_type: str, order: Order, **fields: Any) -> dict[str, Any]:
     contract = next(c for c in CONTRACTS if c.detail_type == detail_type)
     true = {
         "orderId": order.id,
+        "createdAt": written(MORNING),
+        "traceparent": traceparent(None, otherwise=UUID(order.id)),
         "customerId": order.customer,
         "sku": order.sku,
         "quantity": order.quantity,

@@ -50,15 +50,35 @@ def test_an_order_ends_with_so_many_calls_to_aws(
     assert world.units("COFFEE") == (9 if statuses[-1] == "SHIPPING_SCHEDULED" else 10)
 
 
-def test_a_happy_order_fits_one_write_unit(world: World) -> None:
-    world.stock("S" * 36, 10)
-    order = {"customerId": "C" * 36, "sku": "S" * 36, "quantity": 9, "amountCents": 1_000_000}
+def test_a_happy_order_of_a_customers_uuid_and_a_sku_of_twenty_fits_one_write_unit(
+    world: World,
+) -> None:
+    world.stock("S" * 20, 10)
+    order = {"customerId": "C" * 36, "sku": "S" * 20, "quantity": 9, "amountCents": 1_000_000}
 
     world.handler("create_order").handle(request(body=order), None)
     world.run()
 
     [item] = world.dynamodb.tables["orders"].values()
     assert _size(item) <= 1024
+
+
+@pytest.mark.parametrize("customer", ["CUST-1", "CUST-DECLINE"])
+def test_every_event_carries_the_trace_and_the_time_of_its_order(
+    world: World, customer: str
+) -> None:
+    world.stock("COFFEE", 10)
+    order = {"customerId": customer, "sku": "COFFEE", "amountCents": 500}
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    posted = request(body=order, headers={"traceparent": trace})
+    answer = world.handler("create_order").handle(posted, None)
+    world.run()
+
+    item = world.order(json.loads(answer["body"])["orderId"])
+    carried = {(said["detail"]["traceparent"], said["detail"]["createdAt"]) for said in world.said}
+    assert carried == {(trace, item["createdAt"])}
+    assert item["createdAt"] == item["history"][0]["at"]
 
 
 @pytest.mark.parametrize("customer", ["CUST-1", "CUST-DECLINE"])
@@ -78,7 +98,7 @@ def test_the_index_of_open_orders_is_written_twice_for_an_order(
             finally:
                 [item] = world.dynamodb.tables["orders"].values()
                 entries.append(
-                    {name: item.get(name) for name in ("openShard", "openSince", "due")}
+                    {name: item.get(name) for name in ("openShard", "createdAt", "due")}
                     if "openShard" in item
                     else {}
                 )

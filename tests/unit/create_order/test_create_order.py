@@ -27,14 +27,21 @@ def test_an_order_is_stored_said_and_accepted(world: World, service: ModuleType)
     assert answer["statusCode"] == 202
     assert answer["headers"]["Location"] == f"/orders/{order_id}"
     assert body == {"orderId": str(UUID(order_id)), "status": "CREATED"}
+    stored = world.order(order_id)
     assert world.said == [
         {
             "source": "orders.create_order",
             "detail-type": "OrderCreated",
-            "detail": {"orderId": order_id, **ORDER},
+            "detail": {
+                "orderId": order_id,
+                "createdAt": stored["createdAt"],
+                # Nobody gave a trace: one begins that is called like the order.
+                "traceparent": f"00-{UUID(order_id).hex}-{UUID(order_id).hex[16:]}-01",
+                **ORDER,
+            },
         }
     ]
-    assert world.statuses(order_id) == ["CREATED"]
+    assert stored["history"] == [{"status": "CREATED", "at": stored["createdAt"]}]
 
 
 def test_the_quantity_is_one_when_it_is_not_given(world: World, service: ModuleType) -> None:
@@ -76,6 +83,20 @@ def test_the_same_key_and_body_are_the_same_order_and_answer(
     assert first == second
     assert len(world.dynamodb.tables[ORDERS]) == 1
     assert world.events.said[0] == world.events.said[1]
+
+
+def test_an_order_sent_again_in_another_trace_is_said_again_in_its_first(
+    world: World, service: ModuleType
+) -> None:
+    first = {**KEY, "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    second = {**KEY, "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+
+    service.handle(request(body=ORDER, headers=first), None)
+    again = service.handle(request(body=ORDER, headers=second), None)
+
+    assert again["statusCode"] == 202
+    assert world.events.said[0] == world.events.said[1]
+    assert world.said[0]["detail"]["traceparent"] == first["traceparent"]
 
 
 def test_a_repeated_order_that_has_moved_on_is_not_said_again(

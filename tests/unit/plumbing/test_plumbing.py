@@ -1,14 +1,19 @@
-"""The mechanism: settings, envelopes, publishing, the log."""
+"""The mechanism: settings, envelopes, publishing, traces, the log."""
 
 import json
+from time import perf_counter
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from plumbing import log as logging
 from plumbing.envelope import EnvelopeError, decode
-from plumbing.log import log
+from plumbing.log import StepLog, log
 from plumbing.publish import Entry, PublishError, publisher
 from plumbing.settings import SettingsError, read_settings
+from plumbing.step import Standing
+from plumbing.trace import traceparent
 from tests.memory import MemoryEvents
 
 
@@ -85,11 +90,71 @@ def test_one_refused_entry_among_several_is_an_error_that_names_it() -> None:
         publish(Entry("parcels", "Shipped", "{}"), Entry("parcels", "Returned", "{}"))
 
 
-def test_a_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
-    log("INFO", "parcel shipped", parcelId="P-1")
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+ELSE = UUID("94f7a3c2-5d1b-4e8a-9c60-2b7d8f01e3a5")
 
-    assert json.loads(capsys.readouterr().out) == {
-        "level": "INFO",
-        "message": "parcel shipped",
-        "parcelId": "P-1",
-    }
+
+@pytest.mark.parametrize("header", [f"00-{TRACE}-{SPAN}-01", f" 01-{TRACE}-{SPAN}-01-more "])
+def test_a_callers_trace_is_passed_on(header: str) -> None:
+    assert traceparent(header, ELSE) == f"00-{TRACE}-{SPAN}-01"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "nonsense",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+    ],
+)
+def test_without_a_valid_trace_one_begins_that_is_always_the_same(header: str | None) -> None:
+    assert traceparent(header, ELSE) == f"00-{ELSE.hex}-{ELSE.hex[16:]}-01"
+
+
+def test_a_log_line_is_json_and_the_first_of_a_process_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "_lines", 0)
+
+    log("INFO", "parcel shipped", parcelId="P-1")
+    log("INFO", "parcel shipped", parcelId="P-2")
+
+    line = {"level": "INFO", "message": "parcel shipped"}
+    assert [json.loads(said) for said in capsys.readouterr().out.splitlines()] == [
+        {**line, "coldStart": True, "parcelId": "P-1"},
+        {**line, "coldStart": False, "parcelId": "P-2"},
+    ]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """An event with what every event carries."""
+
+    created_at: str
+    traceparent: str
+
+
+@pytest.mark.parametrize(("recorded", "outcome"), [(True, "recorded"), (False, "repeated")])
+def test_a_step_is_told_with_its_time_and_measured_once(
+    capsys: pytest.CaptureFixture[str], recorded: bool, outcome: str
+) -> None:
+    tell = StepLog("Parcels", "ship")
+    sent = Sent("2026-01-31T09:00:00.000Z", f"00-{TRACE}-{SPAN}-01")
+    standing = Standing("SHIPPED", Entry("parcels", "Shipped", "{}"), recorded)
+
+    tell("parcel shipped", sent, standing, perf_counter(), parcelId="P-1")
+
+    line = json.loads(capsys.readouterr().out)
+    assert (line["traceId"], line["outcome"], line["parcelId"]) == (TRACE, outcome, "P-1")
+    assert (line["function"], line["status"]) == ("ship", "SHIPPED")
+    assert 0 <= line["stepMilliseconds"] < line["ageMilliseconds"]
+    assert ("_aws" in line) == recorded
+    if recorded:
+        [metrics] = line["_aws"]["CloudWatchMetrics"]
+        named = [metric["Name"] for metric in metrics["Metrics"]]
+        assert metrics["Dimensions"] == [["function", "status"]]
+        assert named == ["stepMilliseconds", "ageMilliseconds"]

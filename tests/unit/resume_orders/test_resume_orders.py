@@ -160,7 +160,7 @@ def test_a_run_is_bounded_and_takes_the_oldest_first(
     for order_id in ids:
         world.store_order("CREATED", orderId=order_id)
     oldest = world.dynamodb.tables["orders"][ids[-1]]
-    oldest["openSince"] = {"S": "2026-01-31T08:00:00.000Z"}
+    oldest["createdAt"] = {"S": "2026-01-31T08:00:00.000Z"}
 
     report = _run(service, monkeypatch, LATE)
 
@@ -194,6 +194,7 @@ def test_a_run_leaves_its_numbers_in_the_log_as_metrics(
     [metrics] = line.pop("_aws")["CloudWatchMetrics"]
     assert metrics["Dimensions"] == [["bus"]]
     assert {metric["Name"] for metric in metrics["Metrics"]} == set(report) - {"gaveUp"}
+    assert line.pop("coldStart") in (True, False)
     assert line == {"level": "INFO", "message": "orders resumed", "bus": "bus", **report}
 
 
