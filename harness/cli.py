@@ -21,16 +21,19 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from harness import emulator, environment, images
+from harness import emulator, environment, flow, images
 from harness.deploy import SERVICES, ailments, synthesize
 from harness.failures import HOLD_SECONDS, Held, Message, hold
 from harness.logs import errors as log_errors
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.resume import resume_all
-from harness.terminal import Progress, Way, console, milliseconds, show
+from harness.terminal import Progress, Tracing, Way, console, milliseconds, show, waiting
+from harness.trace import PATIENCE, StoredOrders, Trace
+from harness.trace import trace as trace_order
 from harness.trouble import Trouble
 
+FOLLOW_SECONDS = 0.2
 AT_ONCE = 16  # orders placed at the same time
 DRAWN = 9  # up to so many orders are drawn one by one
 
@@ -175,6 +178,30 @@ def order(call: argparse.Namespace) -> int:
     return 0
 
 
+def trace(call: argparse.Namespace) -> int:
+    """Show an order's way along the map and what it waits for, or all that are on their way."""
+    if bool(call.order_id) == call.open:
+        raise Trouble("Name one order, or say --open for all that are on their way.")
+    stored = StoredOrders(environment.clients(call.home, on_aws=call.aws))
+    if call.open:
+        return _trace_open(stored, call)
+    drawing = Tracing()
+    seen = -1
+    while True:
+        found = _traced(stored.find(call.order_id), call)
+        if call.json and len(found.steps) > seen:
+            console.print(Text(msgspec.json.encode(found).decode()))
+        elif not call.json:
+            drawing.draw(found)
+        seen = len(found.steps)
+        if not (call.follow and found.waits_for):
+            break
+        time.sleep(FOLLOW_SECONDS)
+    if not call.json:
+        drawing.end(found)
+    return 0
+
+
 def stock(call: argparse.Namespace) -> int:
     """Show or set the units per SKU."""
     shelves = environment.require(call.home).stock
@@ -280,6 +307,28 @@ def _count(orders: Orders, requests: list[tuple[str, Request]], seconds: float) 
     for status, count in ends.most_common():
         console.print(f"{count} {status}, median {statistics.median(took[status]):.0f} ms")
     return 1 if stuck else 0
+
+
+def _traced(item: dict[str, Any], call: argparse.Namespace) -> Trace:
+    patience = timedelta(seconds=call.overdue)
+    return trace_order(item, flow.load(), datetime.now(UTC), patience)
+
+
+def _trace_open(stored: StoredOrders, call: argparse.Namespace) -> int:
+    """List the orders on their way, oldest first."""
+    found = [_traced(item, call) for item in stored.open(call.most)]
+    for one in found:
+        if call.json:
+            console.print(Text(msgspec.json.encode(one).decode()))
+        elif one.waits_for:
+            age = _age(datetime.now(UTC) - one.steps[0].at)
+            told = f"{age:>6}  {one.order_id}  {one.status:<19}"
+            console.print(Text(f"{told} waits for {waiting(one.waits_for)}"))
+    if not call.json:
+        overdue = sum(one.waits_for.overdue for one in found if one.waits_for)
+        more = " or more" if len(found) == call.most else ""
+        console.print(f"{len(found)}{more} on their way, {overdue} overdue.")
+    return 0
 
 
 def _show_errors(call: argparse.Namespace) -> None:
@@ -457,6 +506,20 @@ def _parser() -> argparse.ArgumentParser:
     parse = add("order", order)
     parse.add_argument("order_id", metavar="ID")
     parse.add_argument("--api-url", help="of another environment, on AWS say")
+    parse = add("trace", trace)
+    parse.add_argument("order_id", nargs="?", metavar="ID")
+    parse.add_argument("--open", action="store_true", help="all that are on their way, oldest first")
+    parse.add_argument("--most", type=_positive, default=50, help="list so many (default: 50)")
+    parse.add_argument("--follow", action="store_true", help="stay with it until it has ended")
+    parse.add_argument("--json", action="store_true", help="for machines, a line each")
+    parse.add_argument("--aws", action="store_true", help="on AWS, by your credentials")
+    parse.add_argument(
+        "--overdue",
+        type=float,
+        default=PATIENCE.total_seconds(),
+        metavar="SECONDS",
+        help="standing still for longer is overdue (default: the sweep's patience)",
+    )
     parse = add("stock", stock)
     parse.add_argument("sku", nargs="?", metavar="SKU")
     parse.add_argument("units", nargs="?", type=_units, metavar="UNITS")

@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from harness.trace import Step, Trace, Waiting
+
 COLOURS = {"SHIPPING_SCHEDULED": "green", "INVENTORY_FAILED": "yellow"}
 COLOURS |= {"PAYMENT_FAILED": "yellow", "INVENTORY_RELEASED": "yellow"}
 
@@ -54,6 +56,53 @@ class Way:
     def end(self) -> None:
         """End the line."""
         console.print()
+
+
+class Tracing:
+    """One order's way along the map, a line for each step, and what it waits for."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    def draw(self, trace: Trace) -> None:
+        """Add the steps that are new in the trace."""
+        if not self._steps:
+            console.print(Text(f"order {trace.order_id}, trace {trace.trace_id}"))
+        for step in trace.steps[self._steps :]:
+            console.print(_step(step))
+        self._steps = len(trace.steps)
+
+    def end(self, trace: Trace) -> None:
+        """Say what it waits for, and what was compensated."""
+        if trace.compensated:
+            console.print(Text(f"compensated: {trace.compensated} was undone ({trace.because})"))
+        if trace.waits_for:
+            console.print(Text(f"waits for {waiting(trace.waits_for)}"))
+
+
+def _step(step: Step) -> Text:
+    waited = "" if step.waited_milliseconds is None else f"+{step.waited_milliseconds} ms"
+    heard = f"on {step.heard}" if step.heard else ""
+    said = f"says {step.said}" if step.said else "ends here"
+    line = Text(f"{step.at:%H:%M:%S}.{step.at.microsecond // 1000:03} {waited:>10}  ")
+    line.append(f"{step.service:<18} ")
+    line.append(f"{step.status:<19}", COLOURS.get(step.status, "default"))
+    return line.append(f" {', '.join(part for part in (heard, said) if part)}")
+
+
+def waiting(waits: Waiting) -> str:
+    """Put what an order waits for into words."""
+    if waits.gave_up:
+        then = "the sweep GAVE IT UP: docs/runbook.md says what to do"
+    elif waits.due:
+        then = f"the sweep looks again at {waits.due:%H:%M:%S} UTC"
+    else:
+        then = "not said again so far"
+    late = "OVERDUE: " if waits.overdue else ""
+    return (
+        f"{waits.service} to take {waits.event}, attempt {waits.attempt}, "
+        f"since {waits.seconds:.1f} s: {late}{then}"
+    )
 
 
 def milliseconds(earlier: dict[str, str], later: dict[str, str]) -> float:
