@@ -16,6 +16,7 @@ import pytest
 from harness import environment
 from harness.deploy import PREFIX, session, stack_name
 from harness.emulator import ROOT
+from harness.orders import SCENARIOS, Orders
 
 Found = TypeVar("Found")
 
@@ -133,6 +134,64 @@ def test_an_unknown_order_is_one_sentence(running: Path) -> None:
     )
 
 
+def test_trace_tells_each_step_and_what_was_compensated(running: Path) -> None:
+    record = json.loads(_saga(running, "trigger", "--scenario", "declined").stdout.splitlines()[-1])
+
+    told = _saga(running, "trace", record["orderId"], "--follow")
+    parsed = json.loads(_saga(running, "trace", record["orderId"], "--json").stdout)
+
+    first, *steps, compensated = told.stdout.splitlines()
+    assert told.returncode == 0
+    assert first == f"order {record['orderId']}, trace {record['orderId'].replace('-', '')}"
+    assert [line.split()[-1] for line in steps] == [
+        "OrderCreated",
+        "InventoryReserved",
+        "PaymentFailed",
+        "here",
+    ]
+    assert compensated == "compensated: INVENTORY_RESERVED was undone (card declined)"
+    assert [step["service"] for step in parsed["steps"]] == [
+        "create_order",
+        "reserve_inventory",
+        "charge_payment",
+        "release_inventory",
+    ]
+
+
+def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: Path) -> None:
+    found = environment.find(running)
+    assert found is not None
+    events = session().client("events", endpoint_url=found.endpoint)
+    rule = {"Name": stack_name("notify_shipping"), "EventBusName": PREFIX}
+
+    events.disable_rule(**rule)
+    with Orders(found.api_url) as orders:
+        order_id = orders.place(SCENARIOS["happy"])
+        _eventually(lambda: orders.find(order_id)["status"] == "PAYMENT_CHARGED" or None)
+        stuck = _saga(running, "trace", order_id, "--overdue", "0")
+        listed = _saga(running, "trace", "--open", "--overdue", "0")
+        events.enable_rule(**rule)
+        _saga(running, "resume")
+        ended = _saga(running, "trace", order_id, "--follow")
+
+    waits = "waits for notify_shipping to take PaymentCharged, attempt 1, since "
+    assert waits in stuck.stdout
+    assert "OVERDUE" in stuck.stdout
+    [line] = [line for line in listed.stdout.splitlines() if order_id in line]
+    assert "PAYMENT_CHARGED     waits for notify_shipping" in line
+    assert "on their way" in listed.stdout.splitlines()[-1]
+    assert "SHIPPING_SCHEDULED" in ended.stdout
+    assert "waits for" not in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["any", "--open"]])
+def test_trace_wants_one_order_or_all_that_are_open(running: Path, arguments: list[str]) -> None:
+    refused = _saga(running, "trace", *arguments)
+
+    assert refused.returncode == 1
+    assert "Name one order, or say --open" in refused.stderr
+
+
 def test_stock_is_shown_and_set(running: Path) -> None:
     set_ = _saga(running, "stock", "MUGS", "7")
     all_ = _saga(running, "stock")
@@ -184,7 +243,15 @@ def test_a_service_that_does_not_exist_is_one_sentence(running: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["trigger"], ["order", "x"], ["stock"], ["deploy"], ["failures"], ["redrive"]],
+    [
+        ["trigger"],
+        ["order", "x"],
+        ["trace", "x"],
+        ["stock"],
+        ["deploy"],
+        ["failures"],
+        ["redrive"],
+    ],
 )
 def test_without_an_environment_a_command_says_how_to_start_one(
     tmp_path: Path, command: list[str]
