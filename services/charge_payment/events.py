@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
+
 
 class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
     """Heard: the units of an order are held."""
@@ -33,3 +35,11 @@ class PaymentFailed(InventoryReserved, frozen=True, kw_only=True, rename="camel"
     status: ClassVar[str] = "PAYMENT_FAILED"
 
     reason: str
+
+
+PART = Part(
+    hears=InventoryReserved,
+    says=(PaymentCharged, PaymentFailed),
+    failures=(PaymentFailed,),
+    pivot=PaymentCharged,
+)

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
+
 
 class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     """An order was accepted and stored."""
@@ -16,3 +18,6 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     sku: str
     quantity: Annotated[int, Meta(ge=1)]
     amount_cents: Annotated[int, Meta(ge=0)]
+
+
+PART = Part(hears=None, says=(OrderCreated,))

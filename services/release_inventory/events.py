@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
+
 
 class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
     """Heard: no money was taken for an order whose units are held."""
@@ -18,3 +20,8 @@ class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
     amount_cents: Annotated[int, Meta(ge=0)]
     reservation_id: UUID
     reason: str
+
+
+RELEASED = "INVENTORY_RELEASED"
+
+PART = Part(hears=PaymentFailed, ends=(RELEASED,), compensates="INVENTORY_RESERVED")

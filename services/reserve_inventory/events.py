@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
+
 
 class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     """Heard: an order was accepted."""
@@ -32,3 +34,11 @@ class InventoryFailed(OrderCreated, frozen=True, kw_only=True, rename="camel"):
     status: ClassVar[str] = "INVENTORY_FAILED"
 
     reason: str
+
+
+PART = Part(
+    hears=OrderCreated,
+    says=(InventoryReserved, InventoryFailed),
+    failures=(InventoryFailed,),
+    ends=(InventoryFailed.status,),
+)
