@@ -9,7 +9,7 @@ SERVICES := $(notdir $(wildcard services/*))
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down setup build contracts explore story simulate reliability pins clean
+.PHONY: help demo test check up down setup build contracts map explore story simulate reliability pins clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -45,6 +45,9 @@ build-%: setup ## build the image of one service: make build-charge_payment
 
 contracts: setup ## write the schemas and the OpenAPI document from the services' structs
 	@PYTHONPATH=.:services $(PY) -m contracts
+
+map: setup ## check the flow of events, and draw it into docs/flow/
+	@./saga map
 
 explore: setup ## run the handlers through every crash and repetition: make explore [SCENARIO=happy]
 	@$(SIMULATION) explore $(if $(SCENARIO),"$(SCENARIO)")
@@ -92,4 +95,4 @@ pins: ## renew the pinned requirements (needs uv)
 	done
 
 clean: down ## remove everything that was made here
-	rm -rf .venv .venv-emulator .saga cdk.out tests/infra/simulator/node_modules
+	rm -rf .venv .venv-emulator .saga cdk.out tests/*/*/node_modules

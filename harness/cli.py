@@ -23,7 +23,13 @@ from rich.text import Text
 
 from harness import emulator, environment, flow, images
 from harness.deploy import SERVICES, ailments, synthesize
+from harness.emulator import ROOT
 from harness.failures import HOLD_SECONDS, Held, Message, hold
+from harness.flow.check import check as check_flow
+from harness.flow.files import documents
+from harness.flow.flow import Flow
+from harness.flow.read import find as find_flow
+from harness.flow.read import read as read_flow
 from harness.logs import errors as log_errors
 from harness.logs import lines as read_logs
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
@@ -261,6 +267,48 @@ def redrive(call: argparse.Namespace) -> int:
     console.print(f"{put_back} {_PUT_BACK[call.dry_run]}, {stayed} {_STAY[call.dry_run]}.")
     all_done = _tell_of_the_rest(held)
     return 0 if all_done and not stayed else 1
+
+
+def draw(call: argparse.Namespace) -> int:
+    """Check the flow of events, as declared, coded and deployed, and draw it into docs/flow/."""
+    progress = Progress()
+    progress("Synthesizing the CDK app")
+    assembly = synthesize(environment.HOME)
+    progress.done()
+    begun = time.monotonic()
+    found = find_flow(assembly)
+    flow = read_flow(found)
+    findings = check_flow(flow)
+    for finding in findings:
+        console.print(Text(finding))
+    if findings:
+        raise Trouble(f"The flow is not consistent: {len(findings)} as above. Nothing is written.")
+    texts = documents(flow, found.contracts)
+    changed = [
+        path for path, text in texts.items() if not path.exists() or path.read_text() != text
+    ]
+    names = ", ".join(str(path.relative_to(ROOT)) for path in changed)
+    if changed and call.check:
+        raise Trouble(f"Out of date: {names}. `saga map` writes them.")
+    for path in changed:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(texts[path])
+    console.print(
+        f"{_counted(flow)}: consistent. {f'Wrote {names}.' if changed else 'Nothing to write.'} "
+        f"[dim]{time.monotonic() - begun:.2f} s[/dim]"
+    )
+    return 0
+
+
+def _counted(flow: Flow) -> str:
+    beside = sum(service.repeats for service in flow.services)
+    counts = {
+        "services": len(flow.services) - beside,
+        "events": len(flow.events),
+        "statuses": len(flow.statuses),
+        "rules": len(flow.rules),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 def _trigger(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
@@ -508,7 +556,7 @@ def _parser() -> argparse.ArgumentParser:
     parse.add_argument("--api-url", help="of another environment, on AWS say")
     parse = add("trace", trace)
     parse.add_argument("order_id", nargs="?", metavar="ID")
-    parse.add_argument("--open", action="store_true", help="all that are on their way, oldest first")
+    parse.add_argument("--open", action="store_true", help="all on their way, oldest first")
     parse.add_argument("--most", type=_positive, default=50, help="list so many (default: 50)")
     parse.add_argument("--follow", action="store_true", help="stay with it until it has ended")
     parse.add_argument("--json", action="store_true", help="for machines, a line each")
@@ -533,5 +581,7 @@ def _parser() -> argparse.ArgumentParser:
     parse.add_argument("--poison", action="store_true", help="poison too: for a corrected service")
     parse = add("resume", resume)
     parse.add_argument("--aws", action="store_true", help="on AWS, by your credentials")
+    parse = add("map", draw)
+    parse.add_argument("--check", action="store_true", help="write nothing; fail if it is not so")
     add("demo", demo)
     return parser

@@ -14,7 +14,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from harness.deploy import PREFIX
 from harness.environment import Clients
-from harness.flow import Flow, Transition
+from harness.flow.flow import Flow, Transition
 from harness.trouble import Trouble
 from plumbing.step import SHARDS
 
@@ -146,7 +146,9 @@ class StoredOrders:
             TableName=TABLE, Key={"orderId": {"S": order_id}}, ConsistentRead=True
         )
         if "Item" not in answer:
-            raise Trouble(f"There is no order {order_id}: `saga trace --open` lists those on their way.")
+            raise Trouble(
+                f"There is no order {order_id}: `saga trace --open` lists those on their way."
+            )
         return _plain(answer["Item"])
 
     def open(self, most: int) -> list[Item]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
 from plumbing.trace import Moment, Traceparent
 
 
@@ -37,3 +38,11 @@ class PaymentFailed(InventoryReserved, frozen=True, kw_only=True, rename="camel"
     status: ClassVar[str] = "PAYMENT_FAILED"
 
     reason: str
+
+
+PART = Part(
+    hears=InventoryReserved,
+    says=(PaymentCharged, PaymentFailed),
+    failures=(PaymentFailed,),
+    pivot=PaymentCharged,
+)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
 from plumbing.trace import Moment, Traceparent
 
 
@@ -20,3 +21,6 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     sku: str
     quantity: Annotated[int, Meta(ge=1)]
     amount_cents: Annotated[int, Meta(ge=0)]
+
+
+PART = Part(hears=None, says=(OrderCreated,))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
 from plumbing.trace import Moment, Traceparent
 
 
@@ -30,3 +31,6 @@ class ShippingScheduled(PaymentCharged, frozen=True, kw_only=True, rename="camel
     status: ClassVar[str] = "SHIPPING_SCHEDULED"
 
     tracking_number: Annotated[str, Meta(pattern="^TRK-[0-9A-F]{8}$")]
+
+
+PART = Part(hears=PaymentCharged, says=(ShippingScheduled,), ends=(ShippingScheduled.status,))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
 from plumbing.trace import Moment, Traceparent
 
 
@@ -22,3 +23,8 @@ class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
     amount_cents: Annotated[int, Meta(ge=0)]
     reservation_id: UUID
     reason: str
+
+
+RELEASED = "INVENTORY_RELEASED"
+
+PART = Part(hears=PaymentFailed, ends=(RELEASED,), compensates="INVENTORY_RESERVED")

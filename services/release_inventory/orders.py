@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from plumbing.conditional_write import Update, write_together
 from plumbing.step import Clock, Contradiction, standing, step, told, utc_now
-from release_inventory.events import PaymentFailed
+from release_inventory.events import RELEASED, PaymentFailed
 from release_inventory.release_inventory import Released
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-RELEASED = "INVENTORY_RELEASED"
 
 
 class OrdersTable:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from plumbing.part import Part
 from plumbing.trace import Moment, Traceparent
 
 
@@ -36,3 +37,11 @@ class InventoryFailed(OrderCreated, frozen=True, kw_only=True, rename="camel"):
     status: ClassVar[str] = "INVENTORY_FAILED"
 
     reason: str
+
+
+PART = Part(
+    hears=OrderCreated,
+    says=(InventoryReserved, InventoryFailed),
+    failures=(InventoryFailed,),
+    ends=(InventoryFailed.status,),
+)

@@ -10,7 +10,8 @@ from contracts import CONTRACTS
 from harness.deploy import PLATFORM, SERVICES, stack_name
 from tests.grants import GRANTS, SOURCES, TABLES
 from tests.infra.conftest import Assembly
-from tests.infra.simulator import Request, Simulator, needs_npm
+from tests.infra.simulator import Request, Simulator
+from tests.npm import needs_npm
 
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/order-saga"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,19 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
-from tests.engine import MAY_SKIP
+from tests.npm import install
 
 FOLDER = Path(__file__).resolve().parent
-LOCK = FOLDER / "package-lock.json"
-INSTALLED = FOLDER / "node_modules" / "installed-package-lock.json"
 
 Policies = Sequence[Mapping[str, Any]]
-
-needs_npm = pytest.mark.skipif(
-    MAY_SKIP and shutil.which("npm") is None, reason="needs npm: install it beside Node.js."
-)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -65,7 +57,7 @@ class Simulator:
 @contextmanager
 def simulator() -> Iterator[Simulator]:
     """Start a simulator, installed as its lock file says."""
-    _install()
+    install(FOLDER)
     with subprocess.Popen(
         ["node", FOLDER / "simulate.mjs"],
         stdin=subprocess.PIPE,
@@ -73,13 +65,3 @@ def simulator() -> Iterator[Simulator]:
         text=True,
     ) as process:
         yield Simulator(process)
-
-
-def _install() -> None:
-    if INSTALLED.exists() and INSTALLED.read_bytes() == LOCK.read_bytes():
-        return
-    assert shutil.which("npm"), "npm is missing: install it beside Node.js, then run this again."
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    run = subprocess.run(["npm", "ci", *quiet], cwd=FOLDER, check=False)
-    assert run.returncode == 0, "The policy simulator is not installed: see npm's message above."
-    shutil.copy(LOCK, INSTALLED)

@@ -1,0 +1,1 @@
+"""The flow of the saga: what `saga map` reads, finds wrong and draws."""

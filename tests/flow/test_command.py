@@ -1,0 +1,88 @@
+"""`saga map`, as a person or CI runs it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.deploy import synthesize
+from harness.emulator import ROOT
+from harness.environment import HOME
+from tests.clone import clone, saga
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Make a copy where all is synthesized already, as long as nothing of that is changed."""
+    copy = clone(tmp_path)
+    for folder in ("contracts", "docs/flow"):
+        shutil.copytree(ROOT / folder, copy / folder)
+    assembly = synthesize(HOME)
+    shutil.copytree(assembly, copy / ".saga" / assembly.name)
+    shutil.copy(HOME / "cdk.out.sha256", copy / ".saga")
+    return copy
+
+
+def test_it_says_that_all_agrees_and_how_long_that_took(copy: Path) -> None:
+    mapped = _map(copy)
+
+    assert mapped.returncode == 0
+    summary, seconds, unit = mapped.stdout.splitlines()[-1].rsplit(" ", 2)
+    assert (float(seconds) > 0, unit) == (True, "s")
+    assert summary == ("5 services, 6 events, 7 statuses, 4 rules: consistent. Nothing to write.")
+
+
+def test_it_writes_what_is_out_of_date_and_names_it(copy: Path) -> None:
+    folder = copy / "docs" / "flow"
+    before = (folder / "flow.svg").read_text()
+    (folder / "flow.svg").write_text("another picture")
+    (folder / "states.mmd").unlink()
+
+    mapped = _map(copy)
+
+    assert mapped.returncode == 0
+    assert "Wrote docs/flow/flow.svg, docs/flow/states.mmd." in mapped.stdout
+    assert (folder / "flow.svg").read_text() == before
+    assert _map(copy, "--check").returncode == 0
+
+
+def test_a_check_names_what_is_out_of_date_and_writes_nothing(copy: Path) -> None:
+    picture = copy / "docs" / "flow" / "flow.svg"
+    picture.write_text("another picture")
+
+    checked = _map(copy, "--check")
+
+    assert checked.returncode == 1
+    assert checked.stderr == "saga: Out of date: docs/flow/flow.svg. `saga map` writes them.\n"
+    assert picture.read_text() == "another picture"
+
+
+def test_what_does_not_agree_is_named_and_nothing_is_written(copy: Path) -> None:
+    events = copy / "services" / "notify_shipping" / "events.py"
+    declared = events.read_text()
+    events.write_text(declared.replace("ends=(ShippingScheduled.status,)", "ends=()"))
+    picture = copy / "docs" / "flow" / "flow.svg"
+    picture.write_text("another picture")
+
+    mapped = _map(copy)
+
+    assert events.read_text() != declared
+    assert mapped.returncode == 1
+    assert mapped.stdout.splitlines()[-1] == (
+        "Nobody hears ShippingScheduled, which notify_shipping says: let a service hear it, or "
+        "declare SHIPPING_SCHEDULED one of the `ends` in services/notify_shipping/events.py."
+    )
+    assert mapped.stderr == ("saga: The flow is not consistent: 1 as above. Nothing is written.\n")
+    assert picture.read_text() == "another picture"
+
+
+def test_away_from_the_services_it_says_how_to_be_run(copy: Path) -> None:
+    mapped = saga(copy, "map")
+
+    assert mapped.returncode == 1
+    assert mapped.stderr == ("saga: The services are not on the path: run this as `./saga map`.\n")
+
+
+def _map(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return saga(copy, "map", *options, PYTHONPATH=f"{copy}:{copy / 'services'}")
