@@ -40,6 +40,8 @@ SERVICES = (
 CODE_BUCKET = f"{PREFIX}-local-code"
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 STACK_SECONDS = 120
+# What the templates ask for, and emulators cannot.
+ON_EMULATORS = {"SaveQueries": "no"}
 
 
 @functools.cache
@@ -109,7 +111,7 @@ def deploy(endpoint: str, assembly: Path, stack: str, *, as_images: bool = False
     template = json.loads((assembly / f"{stack}.template.json").read_text())
     if not as_images:
         _run_as_processes(endpoint, assembly, template)
-    _create_or_update(cloudformation, stack, json.dumps(template))
+    _create_or_update(cloudformation, stack, template)
 
 
 def api_url(endpoint: str) -> str:
@@ -178,11 +180,18 @@ def _package(service: str, asset: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _create_or_update(cloudformation: CloudFormationClient, stack: str, template: str) -> None:
+def _create_or_update(
+    cloudformation: CloudFormationClient, stack: str, template: dict[str, Any]
+) -> None:
     request: Any = {
         "StackName": stack,
-        "TemplateBody": template,
+        "TemplateBody": json.dumps(template),
         "Capabilities": ["CAPABILITY_IAM"],
+        "Parameters": [
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in ON_EMULATORS.items()
+            if name in template["Parameters"]
+        ],
     }
     try:
         try:

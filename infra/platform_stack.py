@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from inspect import cleandoc
 
-from aws_cdk import Aws, CfnCondition, Fn, RemovalPolicy, Stack
+from aws_cdk import CfnCondition, CfnParameter, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -135,11 +135,18 @@ class PlatformStack(Stack):
 
     def save_queries(self, log_groups: Sequence[str]) -> None:
         """Save the queries over these, in a folder of the deployment's name."""
-        # Emulators know no saved queries, and answer for an account that AWS gives nobody.
-        on_aws = CfnCondition(
+        # A parameter, because emulators know no saved queries: the template is the same for all.
+        wanted = CfnParameter(
             self,
-            "OnAws",
-            expression=Fn.condition_not(Fn.condition_equals(Aws.ACCOUNT_ID, "000000000000")),
+            "SaveQueries",
+            description="Whether to save queries for Logs Insights; emulators cannot.",
+            allowed_values=["yes", "no"],
+            default="yes",
+        )
+        condition = CfnCondition(
+            self,
+            "QueriesAreSaved",
+            expression=Fn.condition_equals(wanted.value_as_string, "yes"),
         )
         for name, text in QUERIES.items():
             query = logs.CfnQueryDefinition(
@@ -149,4 +156,4 @@ class PlatformStack(Stack):
                 query_string=cleandoc(text),
                 log_group_names=list(log_groups),
             )
-            query.cfn_options.condition = on_aws
+            query.cfn_options.condition = condition
