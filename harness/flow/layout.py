@@ -28,9 +28,9 @@ Cell = tuple[int, int]  # column and row
 
 
 class Box(Struct, frozen=True, kw_only=True):
-    """A service or an end, and its middle; `key` is the service's name or the end's status."""
+    """A service or an end, and its middle; its name is the service's or the end's status."""
 
-    key: str
+    name: str
     service: Service | None
     x: int
     y: int
@@ -87,17 +87,18 @@ class Layout(Struct, frozen=True, kw_only=True):
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
 
-    def box(self, key: str) -> Box:
-        """Answer the box of a service or an end."""
-        return next(box for box in self.boxes if box.key == key)
-
 
 class _Way(Struct, frozen=True):
-    """From a service to the next, or to an end."""
+    """From a service to the next, or to an end, which is one of its own: `service/STATUS`."""
 
     event: Event | None
     start: str
     end: str
+
+    @property
+    def status(self) -> str:
+        """Where it leaves the saga."""
+        return self.event.status if self.event else _name(self.end)
 
 
 class _Shape(Struct):
@@ -144,7 +145,7 @@ def _ways(flow: Flow) -> Iterator[_Way]:
     for one in flow.transitions:
         event = flow.event(one.says)
         if event is None or event.end:
-            yield _Way(event, one.service, one.to)
+            yield _Way(event, one.service, f"{one.service}/{one.to}")
         for hearer in event.heard_by if event else ():
             yield _Way(event, one.service, hearer)
 
@@ -199,7 +200,7 @@ def _draw(flow: Flow, ways: tuple[_Way, ...], cells: dict[str, Cell]) -> Layout:
         x += width + max([GAP, *labels])
     boxes = {
         key: Box(
-            key=key,
+            name=_name(key),
             service=services.get(key),
             x=centers[column],
             y=TOP + ROW * row,
@@ -216,24 +217,23 @@ def _draw(flow: Flow, ways: tuple[_Way, ...], cells: dict[str, Cell]) -> Layout:
 
 
 def _arrows(ways: Iterable[_Way], boxes: dict[str, Box]) -> Iterator[Arrow]:
-    told = {key for key, box in boxes.items() if not box.service}
+    told = {box.name for box in boxes.values() if not box.service}
     for way in ways:
         start, end = boxes[way.start], boxes[way.end]
         down = start.x == end.x
-        status = way.event.status if way.event else end.key
         below = [boxes[other.end].y for other in ways if other.start == way.start]
         deeper = sum(y >= end.y for y in below if y > start.y)
         yield Arrow(
             event=way.event,
             start=start,
             end=end,
-            status=None if status in told else status,
+            status=None if way.status in told else way.status,
             # Those that end higher leave further to the right, so that none crosses another.
             x=start.x if down else start.x + BESIDE * deeper,
             label_x=end.x if down else (start.right + end.left) // 2,
             label_y=end.y - ROW // 2 if down else end.y,
         )
-        told.add(status)
+        told.add(way.status)
 
 
 def _needs(event: Event, narrower: int, end: Service | None) -> int:
@@ -249,4 +249,8 @@ def _width(key: str, service: Service | None) -> int:
     if service:
         note = f"undoes {service.compensates}" if service.compensates else ""
         return max(width_of(service.name, NAME, WIDER) + 22, width_of(note, SMALL))
-    return width_of(words(key), WORDS) + HEIGHT // 2
+    return width_of(words(_name(key)), WORDS) + HEIGHT // 2
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]

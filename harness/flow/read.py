@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.emulator import ROOT
 from harness.flow.code import EVENTS, built
@@ -103,8 +104,8 @@ def read(found: Found) -> Flow:
     )
     after = {status for pivot in pivots for status in flow.reachable(pivot)}
     statuses = dict.fromkeys(one.to for one in transitions)
-    return Flow(
-        **{name: getattr(flow, name) for name in Flow.__struct_fields__ if name != "statuses"},
+    return replace(
+        flow,
         statuses=tuple(
             Status(name=name, end=name in ends, after_pivot=name in after) for name in statuses
         ),
@@ -135,18 +136,19 @@ def _schema(sample: Path) -> Path:
 
 def _in_order(parts: Mapping[str, Part | None]) -> dict[str, Part | None]:
     """Order the services as a saga comes to them; those that it never comes to are the last."""
-    left = dict(sorted(parts.items()))
+    parts = dict(sorted(parts.items()))
+    left = dict(parts)
     ordered: dict[str, Part | None] = {}
 
     def follow(names: Iterable[str]) -> None:
-        taken = {name: left.pop(name) for name in list(names) if name in left}
+        taken = {name: left.pop(name) for name in names if name in left}
         ordered.update(taken)
         for part in taken.values():
             for kind in part.says if part else ():
                 follow(_hearers(kind, parts))
 
     follow(name for name, part in parts.items() if part and not part.hears and not part.repeats)
-    return ordered | dict(sorted(left.items(), key=lambda one: (one[1] is None, one[0])))
+    return ordered | dict(sorted(left.items(), key=lambda one: one[1] is None))
 
 
 def _hearers(kind: type[Struct], parts: Mapping[str, Part | None]) -> list[str]:

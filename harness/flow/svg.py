@@ -25,7 +25,13 @@ from harness.flow.layout import (
     words,
 )
 
-HEAD = 9  # the length of an arrow's head
+HEAD = 9  # the length of an arrow's head, whose path from its tip is one of these
+HEADS = {
+    "right": f"l-{HEAD} -5v10z",
+    "left": f"l{HEAD} -5v10z",
+    "down": f"l-5 -{HEAD}h10z",
+    "up": f"l-5 {HEAD}h10z",
+}
 CORNER = 10  # the radius where a line turns
 MARK = 8  # half the width of the mark at the pivot, from whose top this is the path
 MARK_PATH = f"l{MARK} {MARK}l-{MARK} {MARK}l-{MARK} -{MARK}z"
@@ -92,7 +98,7 @@ def draw(flow: Flow) -> str:
         f'<rect class="paper" {size} rx="12"/>',
         *_compensations(layout),
         *(line for arrow in layout.arrows for line in _arrow(arrow, flow)),
-        *(line for box in layout.boxes for line in _box(box, box.key in sad)),
+        *(line for box in layout.boxes for line in _box(box, box in sad)),
         *_pivots(layout),
         "</svg>",
     ]
@@ -131,23 +137,21 @@ def _arrow(arrow: Arrow, flow: Flow) -> Iterator[str]:
     event, start, end, x, y = arrow.event, arrow.start, arrow.end, arrow.label_x, arrow.label_y
     kind = "event" if event else "silent"
     kind += " failure" if event and event.failure else ""
-    kind += " forward" if _is_after_pivot(flow, event.status if event else end.key) else ""
+    kind += " forward" if _is_after_pivot(flow, event.status if event else end.name) else ""
     named = f" data-event={quoteattr(event.name)}" if event else ""
-    yield f'<g class="{kind}"{named} data-from={quoteattr(start.key)} data-to={quoteattr(end.key)}>'
+    ends = f"data-from={quoteattr(start.name)} data-to={quoteattr(end.name)}"
+    yield f'<g class="{kind}"{named} {ends}>'
     if arrow.down:
         # Its label stands in the line, which is open there; what is counted is beside the label.
         room, apart = (22, 9) if arrow.status else (13, 0) if event else (0, 0)
         yield _line(f"M{x} {start.bottom}V{y - room}M{x} {y + room}V{end.top - HEAD + 1}")
-        yield _head(x, end.top, "l-5 -9h10z")
+        yield _head(x, end.top, "down")
         above, below = y + 5 - apart, y + 4 + apart
-    elif start.y == end.y:
-        yield _line(f"M{start.right} {y}H{end.left - HEAD + 1}")
-        yield _head(end.left, y, "l-9 -5v10z")
-        above, below = end.top - 10, end.bottom + 17
     else:
-        turn = f"V{y - CORNER}q0 {CORNER} {CORNER} {CORNER}"
-        yield _line(f"M{arrow.x} {start.bottom}{turn}H{end.left - HEAD + 1}")
-        yield _head(end.left, y, "l-9 -5v10z")
+        turn = f"M{arrow.x} {start.bottom}V{y - CORNER}q0 {CORNER} {CORNER} {CORNER}"
+        begin = f"M{start.right} {y}" if start.y == end.y else turn
+        yield _line(f"{begin}H{end.left - HEAD + 1}")
+        yield _head(end.left, y, "right")
         above, below = end.top - 10, end.bottom + 17
     if event:
         yield _text("label", x, above, event.name)
@@ -167,11 +171,11 @@ def _arrow(arrow: Arrow, flow: Flow) -> Iterator[str]:
 def _box(box: Box, sad: bool) -> Iterator[str]:
     """Draw a service, or an end with its status in words and as it is stored."""
     if box.service is None:
-        yield f'<g class="status end{" sad" if sad else ""}" data-status={quoteattr(box.key)}>'
+        yield f'<g class="status end{" sad" if sad else ""}" data-status={quoteattr(box.name)}>'
         yield _rect(box, HEIGHT // 2)
-        yield _text("words", box.x, box.y + 5, words(box.key))
-        yield _text("code", box.x, box.bottom + 17, box.key)
-        yield _count(f"status:{box.key}", box.x, box.bottom + 35)
+        yield _text("words", box.x, box.y + 5, words(box.name))
+        yield _text("code", box.x, box.bottom + 17, box.name)
+        yield _count(f"status:{box.name}", box.x, box.bottom + 35)
         yield "</g>"
         return
     service = box.service
@@ -189,7 +193,7 @@ def _box(box: Box, sad: bool) -> Iterator[str]:
         yield f'<g class="call" data-to={quoteattr(service.name)}>'
         yield f'<circle class="head" cx="{start + 6}" cy="{box.y}" r="6"/>'
         yield _line(f"M{start + 6} {box.y}H{box.left - HEAD + 1}")
-        yield _head(box.left, box.y, "l-9 -5v10z")
+        yield _head(box.left, box.y, "right")
         yield _text("note", (start + box.left) // 2, box.y - 12, service.calls[0])
         yield "</g>"
 
@@ -202,15 +206,15 @@ def _pivots(layout: Layout) -> Iterator[str]:
             left, right = layout.boxes[0].left, layout.width - MARGIN
             yield '<g class="undo">'
             yield _line(f"M{x} {y}H{left + HEAD - 1}")
-            yield _head(left, y, "l9 -5v10z")
+            yield _head(left, y, "left")
             yield _text("note before", x - 36, y - 9, "until here it can be undone")
             yield "</g>"
             yield '<g class="forward">'
             yield _line(f"M{x} {y}H{right - HEAD + 1}")
-            yield _head(right, y, "l-9 -5v10z")
+            yield _head(right, y, "right")
             yield _text("note beside", x + 36, y - 9, "from here it only goes forward")
             yield "</g>"
-            yield f'<g class="pivot" data-event={quoteattr(arrow.event.name)}>'
+            yield '<g class="pivot">'
             yield _text("note", x, y - 15, "pivot")
             for middle in (y, arrow.start.y):
                 yield f'<path class="mark" d="M{x} {middle - MARK}{MARK_PATH}"/>'
@@ -223,7 +227,7 @@ def _compensations(layout: Layout) -> Iterator[str]:
         undone = box.service and box.service.compensates
         for arrow in layout.arrows:
             if undone and arrow.status == undone and not arrow.down:
-                x, up = box.left - GAP // 2, arrow.end.bottom + 25
+                x, up = box.left - GAP // 3, arrow.end.bottom + 25
                 turn, y = f"q-{CORNER} 0 -{CORNER} -{CORNER}", box.y + HEIGHT // 4
                 path = f"M{box.left} {y}H{x + CORNER}{turn}"
                 if x > arrow.label_x + width_of(undone, STATUS, WIDEST) // 2:
@@ -233,7 +237,7 @@ def _compensations(layout: Layout) -> Iterator[str]:
                     path += f"H{x + CORNER}{turn}"
                 yield '<g class="undo">'
                 yield _line(f"{path}V{up + HEAD - 1}")
-                yield _head(x, up, "l-5 9h10z")
+                yield _head(x, up, "up")
                 yield "</g>"
 
 
@@ -241,21 +245,21 @@ def _is_after_pivot(flow: Flow, status: str) -> bool:
     return any(one.after_pivot for one in flow.statuses if one.name == status)
 
 
-def _sad(layout: Layout) -> set[str]:
+def _sad(layout: Layout) -> set[Box]:
     """Answer what a saga comes to only after a failure."""
-    glad = {box.key for box in layout.boxes if box.service and not box.service.hears}
+    glad = {box for box in layout.boxes if box.service and not box.service.hears}
     for arrow in layout.arrows:
-        if arrow.start.key in glad and not (arrow.event and arrow.event.failure):
-            glad.add(arrow.end.key)
-    return {box.key for box in layout.boxes} - glad
+        if arrow.start in glad and not (arrow.event and arrow.event.failure):
+            glad.add(arrow.end)
+    return set(layout.boxes) - glad
 
 
 def _line(path: str) -> str:
     return f'<path class="line" d="{path}"/>'
 
 
-def _head(x: int, y: int, path: str) -> str:
-    return f'<path class="head" d="M{x} {y}{path}"/>'
+def _head(x: int, y: int, way: str) -> str:
+    return f'<path class="head" d="M{x} {y}{HEADS[way]}"/>'
 
 
 def _rect(box: Box, radius: int) -> str:

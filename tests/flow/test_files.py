@@ -10,12 +10,14 @@ import jsonschema
 import pytest
 
 import harness.flow
+from create_order.events import OrderCreated
 from harness.emulator import ROOT
+from harness.flow.asyncapi import document
 from harness.flow.files import documents
 from harness.flow.flow import Flow
 from harness.flow.mermaid import flowchart, state_diagram
 from harness.flow.read import Found, read
-from tests.flow.changes import backwards
+from tests.flow.changes import backwards, declared
 from tests.npm import install, needs_npm
 from tests.world import SAMPLES
 
@@ -39,13 +41,13 @@ def test_there_are_no_other_files(found: Found, flow: Flow) -> None:
 
 
 def test_the_files_do_not_depend_on_the_order_in_which_things_are_found(
-    found: Found, flow: Flow
+    found: Found,
 ) -> None:
-    other_way_round = backwards(found)
+    with_hearers = declared(found, "audit_orders", hears=OrderCreated)
 
-    again = read(other_way_round)
+    one_way, other_way = read(with_hearers), read(backwards(with_hearers))
 
-    assert documents(again, other_way_round.contracts) == documents(flow, found.contracts)
+    assert documents(one_way, found.contracts) == documents(other_way, found.contracts)
 
 
 def test_a_program_reads_the_flow_and_its_picture_without_synthesis(flow: Flow) -> None:
@@ -87,37 +89,45 @@ def test_mermaid_has_nothing_that_it_reads_in_another_way(flow: Flow) -> None:
     assert [line for line in lines if not known.fullmatch(line)] == []
 
 
+@pytest.fixture
+def asyncapi(found: Found, flow: Flow) -> dict[str, Any]:
+    return document(flow, found.contracts)
+
+
 @needs_npm
-def test_the_asyncapi_document_is_valid() -> None:
+def test_the_asyncapi_document_is_valid(asyncapi: dict[str, Any]) -> None:
     schemas = install(Path(__file__).parent / "asyncapi") / "@asyncapi" / "specs" / "schemas"
     schema = json.loads((schemas / "3.0.0.json").read_text())
 
-    jsonschema.Draft7Validator(schema).validate(_asyncapi())
+    jsonschema.Draft7Validator(schema).validate(asyncapi)
 
 
-def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
-    document = _asyncapi()
-
-    references = list(_references(document))
+def test_every_reference_in_the_asyncapi_document_leads_somewhere(
+    asyncapi: dict[str, Any],
+) -> None:
+    references = list(_references(asyncapi))
 
     assert len(references) > 20
-    assert [one for one in references if _resolve(document, one) is None] == []
+    assert [one for one in references if _resolve(asyncapi, one) is None] == []
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_an_example_in_the_asyncapi_document_fits_its_schema(name: str) -> None:
-    document = _asyncapi()
-    message = document["components"]["messages"][name]
+def test_an_example_in_the_asyncapi_document_fits_its_schema(
+    asyncapi: dict[str, Any], name: str
+) -> None:
+    message = asyncapi["components"]["messages"][name]
 
     [example] = message["examples"]
 
     assert example["payload"] == SAMPLES[name]["detail"]
     for part in ("payload", "headers"):
-        jsonschema.validate(example[part], {**document, **message[part]})
+        jsonschema.validate(example[part], {**asyncapi, **message[part]})
 
 
-def test_the_asyncapi_document_has_who_says_and_who_hears_what(flow: Flow) -> None:
-    operations = _asyncapi()["operations"]
+def test_the_asyncapi_document_has_who_says_and_who_hears_what(
+    asyncapi: dict[str, Any], flow: Flow
+) -> None:
+    operations = asyncapi["operations"]
 
     told = {
         (title, operation["action"], one["$ref"].rpartition("/")[2])
@@ -135,11 +145,6 @@ def test_the_asyncapi_document_has_who_says_and_who_hears_what(flow: Flow) -> No
     assert told == said | heard | repeated
 
 
-def _asyncapi() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_text())
-    return document
-
-
 def _references(value: Any) -> Iterator[str]:
     match value:
         case {"$ref": str(reference)}:
@@ -152,7 +157,7 @@ def _references(value: Any) -> Iterator[str]:
                 yield from _references(inner)
 
 
-def _resolve(document: Any, reference: str) -> Any:
+def _resolve(found: Any, reference: str) -> Any:
     for name in reference.removeprefix("#/").split("/"):
-        document = document.get(name, {})
-    return document or None
+        found = found.get(name, {})
+    return found or None
