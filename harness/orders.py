@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -14,6 +15,7 @@ from harness.trouble import Trouble
 
 ENDS = frozenset({"SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED"})
 POLL_SECONDS = 0.02
+TRIES = 5  # to place one order
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,8 +63,16 @@ class Orders:
         self._http.close()
 
     def place(self, order: Request) -> str:
-        """Place an order; answers its id. Raises Trouble, with the API's words, when refused."""
-        answer = self._ask("POST", "/orders", msgspec.json.encode(order))
+        """Place an order; answers its id. Raises Trouble, with the API's words, when refused.
+
+        What is not available just now is asked again, under the same key: it is one order.
+        """
+        body, key = msgspec.json.encode(order), {"Idempotency-Key": str(uuid4())}
+        for _ in range(TRIES):
+            answer = self._ask("POST", "/orders", body, key)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
         if answer.status_code != httpx.codes.ACCEPTED:
             raise Trouble(f"The order was refused: {_problem(answer)}")
         return str(answer.json()["orderId"])
@@ -98,9 +108,15 @@ class Orders:
         *_, record = self.follow(order_id, seconds)
         return record
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         try:
-            return self._http.request(method, path, content=body)
+            return self._http.request(method, path, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise Trouble(
                 f"The orders' API at {self._http.base_url} does not answer ({error}): "

@@ -1,0 +1,71 @@
+"""Placing orders as a good customer does."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from harness.orders import SCENARIOS, TRIES, Orders
+from harness.trouble import Trouble
+
+
+class Shop(HTTPServer):
+    """An API that is not available so many times, and notes the key of each order."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Door)
+        self.away = 0
+        self.keys: list[str] = []
+
+
+class Door(BaseHTTPRequestHandler):
+    server: Shop
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.keys.append(self.headers["Idempotency-Key"])
+        self.server.away -= 1
+        is_away = self.server.away >= 0
+        body = {"detail": "Send it again."} if is_away else {"orderId": "the-order"}
+        self.send_response(503 if is_away else 202)
+        self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, format: str, *values: object) -> None:  # noqa: A002
+        """Say nothing of requests."""
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Shop() as shop:
+        serving = threading.Thread(target=shop.serve_forever)
+        serving.start()
+        yield shop
+        shop.shutdown()
+        serving.join()
+
+
+def test_an_order_that_finds_nobody_in_is_sent_again_with_the_same_key(shop: Shop) -> None:
+    shop.away = TRIES - 1
+
+    with Orders(f"http://127.0.0.1:{shop.server_port}") as orders:
+        placed = orders.place(SCENARIOS["happy"])
+
+    assert placed == "the-order"
+    assert len(shop.keys) == TRIES
+    assert len(set(shop.keys)) == 1
+
+
+def test_an_order_is_given_up_with_the_words_of_the_api(shop: Shop) -> None:
+    shop.away = TRIES
+
+    with (
+        Orders(f"http://127.0.0.1:{shop.server_port}") as orders,
+        pytest.raises(Trouble, match=r"The order was refused: Send it again\."),
+    ):
+        orders.place(SCENARIOS["happy"])
+
+    assert len(shop.keys) == TRIES
