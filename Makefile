@@ -9,7 +9,7 @@ SERVICES := $(notdir $(wildcard services/*))
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down setup build contracts map explore story simulate reliability pins clean
+.PHONY: help demo test check up ui down setup build contracts map explore story simulate reliability measure-ui pins clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -30,6 +30,9 @@ check: setup ## lint, format, types, and who may import whom
 
 up: setup ## start the local environment and leave it running
 	@./saga up --detach
+
+ui: setup ## serve a page that shows the running saga live, and prints its URL
+	@./saga ui
 
 down: setup ## stop the local environment
 	@./saga down
@@ -60,6 +63,9 @@ simulate: setup ## live through random days: make simulate [SEED=1] [MINUTES=5]
 
 reliability: setup ## explore all, without each guard too, and write docs/reliability.md
 	@$(SIMULATION) reliability
+
+measure-ui: setup ## measure the page: how soon, how heavy, how much memory (needs Chromium)
+	@PYTHONPATH=.:services $(PY) -m tests.ui.measure
 
 setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
 

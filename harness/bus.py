@@ -68,10 +68,13 @@ class Bus:
             tap.remove()
 
     def _sweep(self) -> None:
-        for rule in self._events.list_rules(EventBusName=PREFIX, NamePrefix=TAP)["Rules"]:
-            process = rule["Name"].removeprefix(TAP).split("-")[0]
+        # Either may be there alone: a process can be killed at any time.
+        rules = self._events.list_rules(EventBusName=PREFIX, NamePrefix=TAP)["Rules"]
+        queues = self._sqs.list_queues(QueueNamePrefix=TAP).get("QueueUrls", [])
+        for name in {*(rule["Name"] for rule in rules), *(url.split("/")[-1] for url in queues)}:
+            process = name.removeprefix(TAP).split("-")[0]
             if not process.isdigit() or _is_gone(int(process)):
-                _remove(self._events, self._sqs, rule["Name"])
+                _remove(self._events, self._sqs, name)
 
 
 class Tap:
@@ -111,6 +114,11 @@ class Tap:
             Crossing(int(message["Attributes"]["SentTimestamp"]), message["Body"])
             for message in messages
         ]
+
+    def is_there(self) -> bool:
+        """Tell whether the tap is there still, which it is not in an environment that is new."""
+        found = self._events.list_rules(EventBusName=PREFIX, NamePrefix=self._name)
+        return self._name in {rule["Name"] for rule in found["Rules"]}
 
     def remove(self) -> None:
         """Take rule and queue away; fine when they are gone, or the whole environment is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import statistics
@@ -229,6 +230,26 @@ def resume(call: argparse.Namespace) -> int:
     chosen = environment.clients(call.home, on_aws=call.aws)
     for report in resume_all(chosen.client("lambda")):
         console.print(f"{report['resumedOrders']} of {report['overdueOrders']} open orders resumed")
+    return 0
+
+
+def ui(call: argparse.Namespace) -> int:
+    """Serve a page that shows the saga live, to watch and to play with."""
+    if call.aws:
+        raise Trouble("The page watches an environment of this machine: on AWS it is not offered.")
+    # No other command waits for a web server to be imported, or needs one to be installed.
+    try:
+        from harness.ui import server
+    except ModuleNotFoundError as error:
+        raise Trouble(
+            f"{error.name} is not installed here: run `./saga ui` beside the containers."
+        ) from error
+
+    def tell(url: str) -> None:
+        console.print(f"Watch it: {url}")
+        console.print("Stop it:  Ctrl-C")
+
+    server.run(call.home, call.port, call.overdue, tell)
     return 0
 
 
@@ -500,6 +521,13 @@ def _units(text: str) -> int:
     return number
 
 
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"give more than 0, not {text}")
+    return number
+
+
 def _port(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 65535:
@@ -583,5 +611,15 @@ def _parser() -> argparse.ArgumentParser:
     parse.add_argument("--aws", action="store_true", help="on AWS, by your credentials")
     parse = add("map", draw)
     parse.add_argument("--check", action="store_true", help="write nothing; fail if it is not so")
+    parse = add("ui", ui)
+    parse.add_argument("--port", type=_port, help="the page's port (default: a free one)")
+    parse.add_argument(
+        "--overdue",
+        type=_seconds,
+        default=10,
+        metavar="SECONDS",
+        help="an order that stands still for longer is overdue (default: 10)",
+    )
+    parse.add_argument("--aws", action="store_true", help="not offered: the page is local")
     add("demo", demo)
     return parser

@@ -166,7 +166,8 @@ def _in_containers() -> Environment | None:
         return None
     try:
         return Environment(endpoint, deploy.api_url(endpoint), images=True)
-    except ClientError:  # an emulator of somebody else, or ours before all is deployed
+    # An emulator of somebody else, or ours before all is deployed.
+    except (ClientError, KeyError):
         return None
 
 

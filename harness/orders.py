@@ -60,6 +60,10 @@ class Orders:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
         self._http.close()
 
     def place(self, order: Request) -> str:
