@@ -71,7 +71,7 @@ class Bus:
         # Either may be there alone: a process can be killed at any time.
         rules = self._events.list_rules(EventBusName=PREFIX, NamePrefix=TAP)["Rules"]
         queues = self._sqs.list_queues(QueueNamePrefix=TAP).get("QueueUrls", [])
-        for name in {*(rule["Name"] for rule in rules), *(url.split("/")[-1] for url in queues)}:
+        for name in {rule["Name"] for rule in rules} | {url.rpartition("/")[2] for url in queues}:
             process = name.removeprefix(TAP).split("-")[0]
             if not process.isdigit() or _is_gone(int(process)):
                 _remove(self._events, self._sqs, name)

@@ -177,7 +177,7 @@ def test_ended_by_a_signal_it_leaves_no_rule_no_queue_and_nobody_deaf(
         # A page that looks on must not keep it from ending.
         looking_on = stream.iter_lines()
         next(looking_on)
-        eventually(lambda: _taps(saga, page.process.pid))
+        _whole(page)
         page.do("stop", service="notify_shipping")
         stopped = Bus(saga.endpoint).hearing()
         ended = page.end(ending)

@@ -10,6 +10,7 @@ const WORDS = { open: "on its way" };
 const SHOWN = 100; // rows at first, and more at each "Show more"
 const LIT_MILLISECONDS = 1200; // an arrow, after its event has passed
 const SAID_MILLISECONDS = 9000;
+const READ_MILLISECONDS = 4000; // what was said is left to be read for so long
 const OVERDUE_MILLISECONDS = 2000; // of orders that come to be overdue, so long is gathered
 const SILENT_MILLISECONDS = 16000; // the server says something every five seconds
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -49,13 +50,16 @@ function writeName(element, name) {
   element.replaceChildren(...name.split(/(?<=_)/).flatMap((part, index) => (index ? [make("wbr"), part] : [part])));
 }
 
+/** Say what happened, in the one place that is read aloud. */
 function say(words, kind = "done") {
   const said = find("#said");
   said.dataset.kind = kind;
   said.textContent = words;
+  say.at = Date.now();
   clearTimeout(say.timer);
   say.timer = setTimeout(() => { said.textContent = ""; }, SAID_MILLISECONDS);
 }
+say.at = 0;
 
 // Words for times
 
@@ -156,13 +160,15 @@ function takeChange(change, isWhole) {
   saga.overdue = change.overdue;
 }
 
-/** Say how many are overdue; of many that come to be so, once in a while. */
-function sayOverdue() {
+/** Say how many are overdue: of many together, and not over what was said just before. */
+function sayOverdue(wait = OVERDUE_MILLISECONDS) {
   if (sayOverdue.timer) return;
   sayOverdue.timer = setTimeout(() => {
     sayOverdue.timer = null;
-    if (saga.overdue) say(`${saga.overdue} ${saga.overdue === 1 ? "order is" : "orders are"} overdue.`, "trouble");
-  }, OVERDUE_MILLISECONDS);
+    const left = READ_MILLISECONDS - (Date.now() - say.at);
+    if (left > 0) sayOverdue(left);
+    else if (saga.overdue) say(`${saga.overdue} ${saga.overdue === 1 ? "order is" : "orders are"} overdue.`, "trouble");
+  }, wait);
 }
 
 let isDrawing = false;
