@@ -9,7 +9,8 @@ SERVICES := $(notdir $(wildcard services/*))
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup build contracts map explore story simulate reliability measure-ui pins clean
+.PHONY: help demo test check up ui down setup build contracts map explore story simulate reliability \
+	measure-ui bench pins clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -67,6 +68,9 @@ reliability: setup ## explore all, without each guard too, and write docs/reliab
 measure-ui: setup ## measure the page: how soon, how heavy, how much memory (needs Chromium)
 	@PYTHONPATH=.:services $(PY) -m tests.ui.measure
 
+bench: setup .venv-bench/ready ## measure all beside the peers, write docs/performance.md (QUICK=1: see that it runs)
+	@PYTHONPATH=.:services $(PY) -m bench $(if $(QUICK),--quick)
+
 setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
 
 .venv/ready: requirements/dev.txt
@@ -74,6 +78,9 @@ setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and
 
 .venv-emulator/ready: requirements/emulator.txt
 	@$(call install,.venv-emulator,requirements/emulator.txt,the emulator)
+
+.venv-bench/ready: requirements/bench.txt
+	@$(call install,.venv-bench,requirements/bench.txt,what draws the plots)
 
 # An environment of exactly the pinned packages; made anew when the pins change.
 define install
@@ -94,6 +101,13 @@ pins: ## renew the pinned requirements (needs uv)
 		--python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
 		--python-version 3.11 requirements/emulator.in -o requirements/emulator.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--python-version 3.11 requirements/bench.in -o requirements/bench.txt
+	for peer in plain powertools; do \
+		uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+			--python-version 3.11 bench/peers/$$peer/requirements.in \
+			-o bench/peers/$$peer/requirements.txt; \
+	done
 	for service in $(SERVICES); do \
 		uv pip compile -q --generate-hashes --no-header --no-annotate --upgrade \
 			--python-version 3.13 --python-platform linux \
@@ -101,4 +115,4 @@ pins: ## renew the pinned requirements (needs uv)
 	done
 
 clean: down ## remove everything that was made here
-	rm -rf .venv .venv-emulator .saga cdk.out tests/*/*/node_modules
+	rm -rf .venv .venv-emulator .venv-bench .saga cdk.out tests/*/*/node_modules

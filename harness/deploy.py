@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,10 +98,18 @@ def _run_the_app(assembly: Path) -> None:
         raise Trouble(f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})")
 
 
-def deploy(endpoint: str, assembly: Path, stack: str, *, as_images: bool = False) -> None:
+def deploy(
+    endpoint: str,
+    assembly: Path,
+    stack: str,
+    *,
+    as_images: bool = False,
+    package: Callable[[str, Path], bytes] | None = None,
+) -> None:
     """Deploy one stack of the assembly; raises Trouble, naming the resource, when it fails.
 
-    As images, the template is deployed as it is; else its functions run as processes.
+    As images, the template is deployed as it is; else its functions run as processes. `package`
+    answers other code for them: of a service, and the folder of its files, the zip.
     """
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
     # Every CDK template asks for the version of the environment's bootstrap stack.
@@ -110,7 +118,7 @@ def deploy(endpoint: str, assembly: Path, stack: str, *, as_images: bool = False
     )
     template = json.loads((assembly / f"{stack}.template.json").read_text())
     if not as_images:
-        _run_as_processes(endpoint, assembly, template)
+        _run_as_processes(endpoint, assembly, template, package or _package)
     _create_or_update(cloudformation, stack, template)
 
 
@@ -140,7 +148,12 @@ def ailments(endpoint: str) -> Iterator[str]:
             yield f"{service} does not start: {str(error.get('errorMessage', error))[:300]}"
 
 
-def _run_as_processes(endpoint: str, assembly: Path, template: dict[str, Any]) -> None:
+def _run_as_processes(
+    endpoint: str,
+    assembly: Path,
+    template: dict[str, Any],
+    package: Callable[[str, Path], bytes],
+) -> None:
     """Let the template's functions run as processes: the only thing that differs without Docker.
 
     A function of an image becomes a function whose `bootstrap` starts the same runtime client on
@@ -153,7 +166,7 @@ def _run_as_processes(endpoint: str, assembly: Path, template: dict[str, Any]) -
         properties = resource["Properties"]
         service = properties["FunctionName"].removeprefix(f"{PREFIX}-").replace("-", "_")
         digest = properties["Code"]["ImageUri"]["Fn::Sub"].rpartition(":")[2]
-        code = _package(service, assembly / f"asset.{digest}")
+        code = package(service, assembly / f"asset.{digest}")
         key = f"{service}-{hashlib.sha256(code).hexdigest()}.zip"
         s3.create_bucket(Bucket=CODE_BUCKET)
         s3.put_object(Bucket=CODE_BUCKET, Key=key, Body=code)
@@ -170,8 +183,13 @@ def _package(service: str, asset: Path) -> bytes:
     for folder, name in ((asset, service), (ROOT / "plumbing", "plumbing")):
         files |= {
             f"{name}/{path.relative_to(folder)}": path.read_bytes()
-            for path in sorted(folder.rglob("*.py"))
+            for path in sorted(folder.glob("*.py"))
         }
+    return zipped(files)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Zip files by their names, always to the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

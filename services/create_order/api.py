@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -175,6 +176,9 @@ def _body(request: Mapping[str, Any]) -> bytes:
 
 
 def _read_order(body: bytes) -> OrderRequest:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(body, type=OrderRequest)
+    # It is no order: what is wrong with it takes three times as long to say.
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -182,10 +186,8 @@ def _read_order(body: bytes) -> OrderRequest:
     if not isinstance(fields, dict):
         raise Refusal(400, "Malformed order", "Send a JSON object, with the fields of an order.")
     errors = list(_field_errors(fields))
-    if errors:
-        named = ", ".join(error.pointer.removeprefix("#/") for error in errors)
-        raise Refusal(422, "Invalid order", f"Correct {named}.", errors)
-    return msgspec.convert(fields, OrderRequest)
+    named = ", ".join(error.pointer.removeprefix("#/") for error in errors)
+    raise Refusal(422, "Invalid order", f"Correct {named}.", errors)
 
 
 def _field_errors(fields: Mapping[str, Any]) -> Iterator[FieldError]:

@@ -149,7 +149,7 @@ def test_a_key_that_is_not_visible_is_refused(world: World, service: ModuleType,
     assert world.dynamodb.tables[ORDERS] == {}
 
 
-@pytest.mark.parametrize("body", ["{", "", "\ud800", '{"sku": "\\ud800"}', None])
+@pytest.mark.parametrize("body", ["{", '{"sku": 7, }', "", "\ud800", '{"sku": "\\ud800"}', None])
 def test_what_is_not_json_is_refused(world: World, service: ModuleType, body: str | None) -> None:
     answer = service.handle(request(body=body), None)
 

@@ -1,0 +1,7 @@
+"""InventoryReserved: say PaymentCharged."""
+
+from shared import publish
+
+
+def handler(event, context):
+    publish("PaymentCharged", event["detail"])

@@ -1,0 +1,21 @@
+"""PaymentCharged: say ShippingScheduled. The one write is what the end is seen by."""
+
+import os
+from datetime import UTC, datetime
+
+import boto3
+from shared import publish
+
+orders = boto3.client("dynamodb")
+
+
+def handler(event, context):
+    orders.put_item(
+        TableName=os.environ["ORDERS_TABLE"],
+        Item={
+            "orderId": {"S": event["detail"]["orderId"]},
+            "status": {"S": "SHIPPING_SCHEDULED"},
+            "updatedAt": {"S": datetime.now(UTC).isoformat(timespec="milliseconds")},
+        },
+    )
+    publish("ShippingScheduled", event["detail"])

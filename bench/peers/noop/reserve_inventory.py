@@ -1,0 +1,7 @@
+"""OrderCreated: say InventoryReserved."""
+
+from shared import publish
+
+
+def handler(event, context):
+    publish("InventoryReserved", event["detail"])

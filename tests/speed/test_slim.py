@@ -1,0 +1,123 @@
+"""What is left of botocore in an image: enough for all that the services call, and little else."""
+
+import gzip
+import inspect
+import json
+import re
+import shutil
+import ssl
+from pathlib import Path
+from typing import Any
+
+import botocore
+import pytest
+from botocore import xform_name
+from botocore.model import ServiceModel, Shape, StructureShape
+
+from plumbing.image.slim import AUTHORITIES, OPERATIONS, slim
+from tests.memory import MemoryDynamoDB, MemoryEvents
+
+INSTALLED = Path(botocore.__file__).parent
+NEVER_CALLED = "sqs"
+
+
+@pytest.fixture(scope="module")
+def slimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Slim a copy of botocore's data."""
+    folder = tmp_path_factory.mktemp("packages")
+    copy = folder / "botocore"
+    (copy / "data").mkdir(parents=True)
+    for file in [INSTALLED / "cacert.pem", *INSTALLED.glob("data/*.json")]:
+        shutil.copy(file, copy / file.relative_to(INSTALLED))
+    for service in (*OPERATIONS, NEVER_CALLED):
+        shutil.copytree(INSTALLED / "data" / service, copy / "data" / service)
+    slim(folder)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("service", "called"), [("dynamodb", MemoryDynamoDB), ("events", MemoryEvents)]
+)
+def test_an_image_knows_all_operations_that_the_services_call(
+    service: str, called: type[object]
+) -> None:
+    methods = {name for name, _ in inspect.getmembers(called, inspect.isfunction)}
+
+    assert {xform_name(name) for name in OPERATIONS[service]} == {
+        name for name in methods if not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_an_operation_is_described_as_it_was(slimmed: Path, service: str) -> None:
+    whole, left = _model(INSTALLED, service), _model(slimmed, service)
+
+    assert left.metadata == whole.metadata
+    assert set(left.operation_names) == OPERATIONS[service]
+    for name in left.operation_names:
+        assert _described(left, name) == _described(whole, name)
+
+
+def test_little_is_left(slimmed: Path) -> None:
+    folders = {path.name for path in (slimmed / "data").iterdir() if path.is_dir()}
+    parsed = [*slimmed.glob("data/*/*/*-[12].json.gz"), slimmed / "data" / "endpoints.json"]
+
+    assert folders == set(OPERATIONS)
+    assert sum(len(_text(file)) for file in parsed) < 75_000
+    assert '"documentation"' not in "".join(map(_text, parsed))
+
+
+def test_the_addresses_of_the_services_are_as_they_were(slimmed: Path) -> None:
+    whole, left = (
+        json.loads((folder / "data" / "endpoints.json").read_text())
+        for folder in (INSTALLED, slimmed)
+    )
+
+    for before, after in zip(whole["partitions"], left["partitions"], strict=True):
+        services = before.pop("services")
+        assert after.pop("services") == {name: services[name] for name in OPERATIONS}
+        assert after == before
+
+
+def test_amazons_own_authorities_are_left(slimmed: Path) -> None:
+    bundle = (slimmed / "cacert.pem").read_text()
+    whole = (INSTALLED / "cacert.pem").read_text()
+
+    assert set(re.findall('# Label: "(.*)"', bundle)) == AUTHORITIES
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=bundle)
+    assert context.cert_store_stats()["x509_ca"] == len(AUTHORITIES)
+    for certificate in re.findall(r"-----BEGIN.*?END CERTIFICATE-----", bundle, re.DOTALL):
+        assert certificate in whole
+
+
+def _model(botocore_folder: Path, service: str) -> ServiceModel:
+    *_, file = sorted(botocore_folder.glob(f"data/{service}/*/service-2.json.gz"))
+    return ServiceModel(json.loads(_text(file)), service)
+
+
+def _described(model: ServiceModel, name: str) -> Any:
+    """Answer all that an operation's description says, documentation apart."""
+    operation = model.operation_model(name)
+    shapes = [operation.input_shape, operation.output_shape, *operation.error_shapes]
+    return operation.http, operation.auth_type, [_shape(s, set()) for s in shapes if s]
+
+
+def _shape(shape: Shape, above: set[str]) -> Any:
+    """Answer what a shape is made of; one that contains itself is named where it comes again."""
+    if shape.name in above:
+        return shape.name
+    above = above | {shape.name}
+    parts: dict[str, Shape] = dict(shape.members) if isinstance(shape, StructureShape) else {}
+    for part in ("member", "key", "value"):
+        if shape.type_name in ("list", "map") and hasattr(shape, part):
+            parts[part] = getattr(shape, part)
+    required = getattr(shape, "required_members", [])
+    made_of = {part: _shape(of, above) for part, of in parts.items()}
+    return shape.name, shape.type_name, shape.metadata, shape.serialization, required, made_of
+
+
+def _text(file: Path) -> str:
+    opened = gzip.open if file.suffix == ".gz" else open
+    with opened(file, "rt", encoding="utf-8") as content:
+        return str(content.read())

@@ -1,0 +1,71 @@
+"""What a cold start takes, in counts, which no slow or busy machine changes."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.deploy import SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "EVENT_BUS_NAME": "bus",
+    "EVENT_SOURCE": "orders.service",
+    "ORDERS_TABLE": "orders",
+    "INVENTORY_TABLE": "inventory",
+    "AWS_LAMBDA_FUNCTION_NAME": "service",
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_function_imports_no_more_than_boto3_msgspec_and_its_own(service: str) -> None:
+    imported = _import(service)["modules"]
+
+    others = [module for module in imported if module.split(".")[0] not in (service, "plumbing")]
+    assert others == ["gc"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_function_reads_the_descriptions_of_what_it_calls_once(service: str) -> None:
+    read = _import(service)["descriptions"]
+
+    assert len(read) == len(set(read))
+    # What botocore reads of all services together, whichever is called.
+    of_all = ["endpoints.json", "partitions.json", "sdk-default-configuration.json"]
+    called = {file.split("/")[0] for file in read if file not in of_all}
+    assert called == ({"dynamodb", "events"} - ({"events"} if _says_nothing(service) else set()))
+
+
+def test_the_images_of_all_services_are_built_alike() -> None:
+    files = {service: ROOT / "services" / service / "Dockerfile" for service in SERVICES}
+
+    built = {file.read_text().replace(service, "SERVICE") for service, file in files.items()}
+
+    assert len(built) == 1
+    assert "RUN python3 /tmp/slim.py" in built.pop()
+
+
+@functools.cache
+def _import(service: str) -> Any:
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("imported.py")), service],
+        env=os.environ | SETTINGS | {"PYTHONPATH": f"{ROOT}:{ROOT / 'services'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(run.stdout)
+
+
+def _says_nothing(service: str) -> bool:
+    handler = ROOT / "services" / service / "handler.py"
+    return not re.search(r"\bpublisher\(", handler.read_text())
