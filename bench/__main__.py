@@ -39,6 +39,7 @@ from harness.trouble import Trouble
 
 PLOTTER = ROOT / ".venv-bench" / "bin" / "python"
 DOCS = ROOT / "docs"
+README, BEGIN, END = ROOT / "README.md", "<!-- make bench -->", "<!-- end -->"
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +165,8 @@ _FLOWS: Sequence[Callable[[contestants.Tell], contestants.Contestant]] = (
 def _write(found: Results, folder: Path) -> None:
     """Write the page and its plots beside the data."""
     (folder / "performance.md").write_text(page.build(found))
+    if not found.quick:
+        _write_summary(found)
     data = folder / "performance.json"
     plotted = subprocess.run(
         [str(PLOTTER), str(Path(__file__).with_name("plots.py")), str(data), str(folder)],
@@ -172,6 +175,13 @@ def _write(found: Results, folder: Path) -> None:
     if plotted.returncode:
         raise Trouble("The plots could not be drawn: `make bench` installs what draws them.")
     console.print(f"The page: {folder / 'performance.md'}")
+
+
+def _write_summary(found: Results) -> None:
+    """Put the table into the README, between the marks that are there for it."""
+    before, _, rest = README.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{page.summary(found)}\n{END}{after}")
 
 
 sys.exit(main(sys.argv[1:]))
