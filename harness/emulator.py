@@ -8,9 +8,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -75,9 +75,8 @@ def start(home: Path, port: int | None, *, enforce_permissions: bool = False) ->
     environment = _environment(port, temporary)
     if enforce_permissions:
         environment["AUTH"] = "true"
-    # In a thread, as Ctrl-C interrupts only the main one: no process is started and not noted.
-    with ThreadPoolExecutor(1) as pool:
-        process = pool.submit(_spawn, home, environment).result()
+    with _undisturbed():
+        process = _spawn(home, environment)
     emulator = Emulator(process.pid, port)
     deadline = time.monotonic() + START_SECONDS
     try:
@@ -91,6 +90,24 @@ def start(home: Path, port: int | None, *, enforce_permissions: bool = False) ->
         stop(emulator)
         raise
     return emulator
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C and a termination wait meanwhile: no process is started and not noted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # they interrupt only the main one
+        return
+    waiting: list[int] = []
+    endings = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda *told: waiting.append(told[0])) for one in endings]
+    try:
+        yield
+    finally:
+        for one, handler in zip(endings, before, strict=True):
+            signal.signal(one, handler)
+    for number in waiting:
+        signal.raise_signal(number)
 
 
 def _spawn(home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -16,7 +16,6 @@ from harness.emulator import ROOT
 from harness.flow.code import EVENTS, built
 from harness.flow.flow import Event, Flow, Rule, Service, Status, Transition
 from harness.flow.templates import Deployed, read_templates
-from harness.trouble import Trouble
 from plumbing.part import Part
 
 CONTRACTS = ROOT / "contracts"
@@ -120,12 +119,7 @@ def status_of(kind: type[Struct] | None) -> str | None:
 def _part(folder: Path) -> Part | None:
     if not (folder / EVENTS).exists():
         return None
-    try:
-        events = importlib.import_module(f"{folder.name}.events")
-    except ModuleNotFoundError as error:
-        if error.name != folder.name:
-            raise
-        raise Trouble("The services are not on the path: run this as `./saga map`.") from error
+    events = importlib.import_module(f"{folder.name}.events")
     part: Part | None = getattr(events, "PART", None)
     return part
 

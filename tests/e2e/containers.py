@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
@@ -125,7 +125,9 @@ def _containers(name: str, owner: str) -> list[Container]:
 def _remove(name: str, owner: str, *, networks: bool) -> None:
     # The emulator first, so that it starts no further function meanwhile.
     for container in _containers(name, owner):
-        container.remove(force=True, v=True)
+        # One that the emulator, or its own end, removes meanwhile is removed.
+        with contextlib.suppress(NotFound):
+            container.remove(force=True, v=True)
     if networks:
         for network in docker.from_env().networks.list(filters={"label": f"{OWNER}={owner}"}):
             network.remove()

@@ -77,12 +77,5 @@ def test_what_does_not_agree_is_named_and_nothing_is_written(copy: Path) -> None
     assert picture.read_text() == "another picture"
 
 
-def test_away_from_the_services_it_says_how_to_be_run(copy: Path) -> None:
-    mapped = saga(copy, "map")
-
-    assert mapped.returncode == 1
-    assert mapped.stderr == ("saga: The services are not on the path: run this as `./saga map`.\n")
-
-
 def _map(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return saga(copy, "map", *options, PYTHONPATH=f"{copy}:{copy / 'services'}")
+    return saga(copy, "map", *options)

@@ -394,7 +394,8 @@ def _processes_with(text: str) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if text.encode() in (process / "environ").read_bytes():
-                found.append(process.name)
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found.append(f"{process.name} {command}")
         except OSError:
             continue  # it ended while we looked
     return found
