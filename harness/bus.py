@@ -73,7 +73,7 @@ class Bus:
         queues = self._sqs.list_queues(QueueNamePrefix=TAP).get("QueueUrls", [])
         for name in {rule["Name"] for rule in rules} | {url.rpartition("/")[2] for url in queues}:
             process = name.removeprefix(TAP).split("-")[0]
-            if not process.isdigit() or _is_gone(int(process)):
+            if not process.isdigit() or is_gone(int(process)):
                 _remove(self._events, self._sqs, name)
 
 
@@ -135,7 +135,8 @@ def _remove(events: Any, sqs: Any, name: str) -> None:
         sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
 
-def _is_gone(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
+    """Tell whether no process has this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -69,7 +69,8 @@ def start(home: Path, port: int | None, *, enforce_permissions: bool = False) ->
     if not EMULATOR_PYTHON.exists():
         raise Trouble("The emulator is not installed: run `make setup`.")
     port = _free_port() if port is None else _require_free(port)
-    temporary = home / "tmp"
+    end_orphans(home)
+    temporary = _temporary(home)
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     environment = _environment(port, temporary)
@@ -133,6 +134,26 @@ def stop_children() -> None:
     """End every emulator that this process started and did not detach from."""
     for pid in list(_children):
         _stop_group(pid)
+
+
+def end_orphans(home: Path) -> bool:
+    """End what an emulator of this home left behind when it was killed; answers if there was any.
+
+    Functions outlive their emulator. They are known by the folder that they were given.
+    """
+    mark = f"TMPDIR={_temporary(home)}".encode()
+    ended = False
+    for process in Path("/proc").glob("[0-9]*"):
+        # Some are not ours to look at, and some end while we look.
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
+                ended = True
+    return ended
+
+
+def _temporary(home: Path) -> Path:
+    return home.absolute() / "tmp"
 
 
 def detach(emulator: Emulator) -> None:

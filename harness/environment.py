@@ -155,8 +155,9 @@ def down(home: Path) -> bool:
     _state(home).unlink(missing_ok=True)
     if environment and environment.emulator:
         emulator.stop(environment.emulator)
+    orphans = emulator.end_orphans(home)
     shutil.rmtree(home / "tmp", ignore_errors=True)
-    return environment is not None
+    return environment is not None or orphans
 
 
 def _in_containers() -> Environment | None:

@@ -15,6 +15,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
 from harness import environment
+from harness.bus import is_gone
 from harness.emulator import REGION, answers
 from harness.environment import Environment
 from harness.images import bases
@@ -82,7 +83,7 @@ def sweep() -> None:
     ]
     owners = {(one.attrs.get("Labels") or one.attrs["Config"]["Labels"])[OWNER] for one in marked}
     for owner in owners:
-        if not _lives(int(owner)):
+        if is_gone(int(owner)):
             _remove(_name(int(owner)), owner, networks=True)
 
 
@@ -135,13 +136,3 @@ def _remove(name: str, owner: str, *, networks: bool) -> None:
 
 def _name(pid: int) -> str:
     return f"order-saga-tests-{pid}"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

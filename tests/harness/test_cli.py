@@ -323,6 +323,22 @@ def test_an_emulator_that_dies_ends_the_command_with_a_reason(tmp_path: Path) ->
     assert _is_gone(_pid(found))
 
 
+def test_what_a_killed_emulator_leaves_behind_is_ended_by_down(tmp_path: Path) -> None:
+    assert _saga(tmp_path, "up", "--detach").returncode == 0
+    found = environment.find(tmp_path)
+    assert found is not None
+    with Orders(found.api_url) as orders:
+        orders.ended(orders.place(SCENARIOS["happy"]))
+
+    os.kill(_pid(found), signal.SIGKILL)
+    orphans = _processes_with(str(tmp_path))
+    stopped = _saga(tmp_path, "down")
+
+    assert len(orphans) >= 4
+    assert stopped.stdout == "Stopped.\n"
+    assert _eventually(lambda: _processes_with(str(tmp_path)) == [] or None, seconds=10)
+
+
 def test_a_down_elsewhere_ends_the_command_in_peace(tmp_path: Path) -> None:
     with _stay(tmp_path) as process:
         _started(tmp_path)
