@@ -139,7 +139,8 @@ def stop_children() -> None:
 def end_orphans(home: Path) -> bool:
     """End what an emulator of this home left behind when it was killed; answers if there was any.
 
-    Functions outlive their emulator. They are known by the folder that they were given.
+    A function that waits for an event ends by itself, a busy one outlives its emulator.
+    They are known by the folder that they were given.
     """
     mark = f"TMPDIR={_temporary(home)}".encode()
     ended = False
