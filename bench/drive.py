@@ -10,13 +10,11 @@ import logging
 import os
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import boto3
-from boto3.dynamodb.types import TypeSerializer
-
-serialize = TypeSerializer().serialize
+from botocore.session import Session
 
 
 class ConditionalCheckFailedException(Exception):  # botocore's name
@@ -28,7 +26,7 @@ class TransactionCanceledException(Exception):
 
 
 class Nothing:
-    """A boto3 client, resource and table at once, which answers at once."""
+    """A client, resource and table at once, which answers at once."""
 
     def __init__(self, item: Any) -> None:
         self._item = item
@@ -68,10 +66,15 @@ class Nothing:
 class NoTable(Nothing):
     """A resource of boto3, which takes plain values and makes DynamoDB's of them by itself."""
 
+    def __init__(self, item: Any) -> None:
+        super().__init__(item)
+        types = importlib.import_module("boto3.dynamodb.types")
+        self._serialize = types.TypeSerializer().serialize
+
     def _write(self, **request: Any) -> Any:
         for name in ("Item", "Key", "ExpressionAttributeValues"):
             for value in request.get(name, {}).values():
-                serialize(value)
+                self._serialize(value)
         return {}
 
 
@@ -92,10 +95,12 @@ def main(module: str, function: str, count: int) -> None:
     """Drive a handler."""
     given = json.load(sys.stdin)
     nothing: Any = Nothing(given["item"])
-    no_table: Any = NoTable(given["item"])
-    session: Any = boto3.Session
-    session.client = lambda *name, **options: nothing
-    session.resource = lambda *name, **options: no_table
+    session: Any = Session
+    session.create_client = lambda *name, **options: nothing
+    if find_spec("boto3"):
+        no_table: Any = NoTable(given["item"])
+        boto3: Any = importlib.import_module("boto3")
+        boto3.Session.resource = lambda *name, **options: no_table
     context = Context()
     batches = 10
     best = float("inf")

@@ -175,8 +175,6 @@ Where we lose, and why:
   out what [the last section](#what-the-peers-do-not-promise) lists.
 - **The floor is low.** A no-op flow makes {calls["noop"]["happy"].calls} calls; the emulator
   answers each in 1 to 2 ms, so that an order's time is little but calls.
-- **Half of the plain start is botocore itself**, which both import. What is left to take off is said
-  [below](#what-makes-a-start-short). Node reads one file of a megabyte.
 - **pydantic 2 is fast too.** Both decode an event in microseconds; the saga's own code also reads the
   stored order, compares all that an event tells with it, and stores the event that it says.
 """
@@ -226,15 +224,15 @@ the steadier one. (a) makes a resource of boto3's for its table, as is usual.
 _HOW = """
 ## What makes a start short
 
-Instructions from the start of `charge_payment` to its first `next`, counted by valgrind on
-2026-11-24, of the saga as it was before any of this:
+From the start of `charge_payment` to its first `next`, on 2026-11-24, a quiet machine: instructions as
+valgrind counts them, and the median of 15 starts in turn. Each step comes on top of those above it.
 
-| step | millions of instructions | |
-|---|---|---|
-| packages as pip installs them | 1,042 | |
-| [slim.py](../plumbing/image/slim.py): only the descriptions of DynamoDB and EventBridge, no documentation in them, only their addresses | 829 | -20 % |
-| and only the six operations that are called | 790 | -4 % |
-| [garbage is looked for](../plumbing/__init__.py) after 100,000 new objects instead of 700 | 759 | -3 % |
+| step | millions of instructions | ms | |
+|---|---|---|---|
+| boto3's clients, packages as pip installs them | 1,030 | 225 | |
+| [slim.py](../plumbing/image/slim.py): of the descriptions only six operations of DynamoDB and EventBridge, no documentation, only their addresses | 778 | 161 | -28 % |
+| [the same clients from botocore](../plumbing/aws.py), without boto3 around them: no s3transfer, multiprocessing, resources | 706 | 146 | -9 % |
+| [garbage is looked for](../plumbing/__init__.py) after 100,000 new objects instead of 700, from before botocore is imported | 682 | 139 | -5 % |
 
 The largest step is not in the table, because it comes after the first `next`: OpenSSL 3 takes 30 ms
 of the processor to read botocore's 126 root certificates, once for each client, in the first event,
@@ -252,8 +250,7 @@ Tried, and not taken:
 
 | what | would save | why not |
 |---|---|---|
-| clients from botocore's session, no `import boto3` | 77 of 759 million instructions (s3transfer, multiprocessing, resources), 0.03 of the ratio to (a) | boto3 is what people know, and its serializers are used; nothing of it comes without the rest, as its `__init__` imports all |
-| HTTP and signing by hand | 513 of 759 million instructions | retries, errors, credentials and endpoints would be ours to keep right |
+| HTTP and signing by hand | 436 of 682 million instructions | retries, errors, credentials and endpoints would be ours to keep right |
 | a call while starting, to have the connections open | two TLS handshakes and some 10 ms of CPU of the first event | it needs a permission that no step needs, or a call that is denied; and a start fails when AWS does |
 | the same without a network, through botocore's event `before-send` | 2 to 3 ms of 15 of the first event | not worth its lines |
 | no validation of parameters | 5 % of a call's CPU | it names the wrong field |

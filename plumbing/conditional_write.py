@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
+
+from plumbing.attributes import attributes, plains
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,7 +46,7 @@ def write(client: DynamoDBClient, update: Update) -> Refused | None:
     try:
         _patiently(lambda: client.update_item(**_request(update)))
     except client.exceptions.ConditionalCheckFailedException as error:
-        return Refused(_plain(error.response.get("Item")))
+        return Refused(_item(error.response.get("Item")))
     return None
 
 
@@ -54,13 +55,13 @@ def write_new(client: DynamoDBClient, table: str, key: str, item: Item) -> Refus
     try:
         client.put_item(
             TableName=table,
-            Item=_attributes(item),
+            Item=attributes(item),
             ConditionExpression="attribute_not_exists(#key)",
             ExpressionAttributeNames={"#key": key},
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException as error:
-        return Refused(_plain(error.response.get("Item")))
+        return Refused(_item(error.response.get("Item")))
     return None
 
 
@@ -79,7 +80,7 @@ def write_together(
         if {reason["Code"] for reason in reasons} - {"None", "ConditionalCheckFailed"}:
             raise
         return [
-            None if reason["Code"] == "None" else Refused(_plain(reason.get("Item")))
+            None if reason["Code"] == "None" else Refused(_item(reason.get("Item")))
             for reason in reasons
         ]
     return None
@@ -87,8 +88,8 @@ def write_together(
 
 def read(client: DynamoDBClient, table: str, key: Mapping[str, Any]) -> Item | None:
     """Answer the item as it stands now (a strongly consistent read), or None."""
-    answer = client.get_item(TableName=table, Key=_attributes(key), ConsistentRead=True)
-    return _plain(answer.get("Item"))
+    answer = client.get_item(TableName=table, Key=attributes(key), ConsistentRead=True)
+    return _item(answer.get("Item"))
 
 
 def query(
@@ -106,11 +107,11 @@ def query(
             IndexName=index,
             KeyConditionExpression="#partition = :partition AND #sort <= :until",
             ExpressionAttributeNames={"#partition": partition, "#sort": sort},
-            ExpressionAttributeValues=_attributes({":partition": wanted, ":until": until}),
+            ExpressionAttributeValues=attributes({":partition": wanted, ":until": until}),
             **start,
         )
-        for attributes in answer["Items"]:
-            yield _plain(attributes) or {}
+        for found in answer["Items"]:
+            yield plains(found)
         if "LastEvaluatedKey" not in answer:
             return
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -119,11 +120,11 @@ def query(
 def _request(update: Update) -> Any:
     request = {
         "TableName": update.table,
-        "Key": _attributes(update.key),
+        "Key": attributes(update.key),
         "UpdateExpression": update.change,
         "ConditionExpression": update.condition,
         "ExpressionAttributeNames": update.names,
-        "ExpressionAttributeValues": _attributes(update.values),
+        "ExpressionAttributeValues": attributes(update.values),
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     return {name: value for name, value in request.items() if value}
@@ -146,15 +147,5 @@ def _is_conflict(error: ClientError) -> bool:
     return bool(codes & {"TransactionConflictException", "TransactionConflict"})
 
 
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
-
-def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in values.items()}
-
-
-def _plain(attributes: Any) -> Item | None:
-    if attributes is None:
-        return None
-    return {name: _deserialize(value) for name, value in attributes.items()}
+def _item(found: Any) -> Item | None:
+    return None if found is None else plains(found)

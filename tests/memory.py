@@ -1,4 +1,4 @@
-"""DynamoDB and EventBridge in memory, down to the boto3 call, for what the services use of them.
+"""DynamoDB and EventBridge in memory, down to a client's call, for what the services use of them.
 
 Strict where AWS is: an expression it does not know, or a name or value that an expression does
 not use, is an error.

@@ -9,12 +9,11 @@ from types import ModuleType
 from typing import Any
 from uuid import UUID
 
-import boto3
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contracts import CONTRACTS
-from plumbing import conditional_write
+from plumbing import aws, conditional_write
 from plumbing.step import TRACEPARENT, opened, stamp, written
 from tests.memory import MemoryDynamoDB, MemoryEvents
 
@@ -33,8 +32,8 @@ class World:
         self.dynamodb = MemoryDynamoDB({ORDERS: "orderId", INVENTORY: "sku"})
         self.events = MemoryEvents()
         self._monkeypatch = monkeypatch
-        clients = {"dynamodb": self.dynamodb, "events": self.events}
-        monkeypatch.setattr(boto3, "client", lambda name, **options: clients[name])
+        monkeypatch.setattr(aws, "dynamodb", lambda: self.dynamodb)
+        monkeypatch.setattr(aws, "eventbridge", lambda: self.events)
         monkeypatch.setattr(conditional_write, "FIRST_PAUSE_SECONDS", 0)
 
     def handler(self, service: str) -> ModuleType:

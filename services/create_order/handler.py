@@ -6,15 +6,13 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
 from create_order import api
 from create_order.create_order import create_order
 from create_order.events import OrderCreated
 from create_order.orders import OrdersTable
-from plumbing.aws import CLIENT_CONFIG
+from plumbing.aws import CALL_ERRORS, dynamodb, eventbridge
 from plumbing.log import StepLog, log
 from plumbing.publish import PublishError, publisher
 from plumbing.settings import read_settings
@@ -31,10 +29,8 @@ class Settings(Struct, frozen=True):
 
 
 settings = read_settings(Settings, os.environ)
-orders = OrdersTable(
-    boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
-)
-publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+orders = OrdersTable(dynamodb(), settings.orders_table, settings.event_source)
+publish = publisher(eventbridge(), settings.event_bus_name)
 tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 
 
@@ -57,6 +53,6 @@ def handle(request: dict[str, Any], context: object) -> api.Answer:
     """Answer one HTTP request to the orders."""
     try:
         return api.respond(request, place, find, written(utc_now()))
-    except (PublishError, ClientError, BotoCoreError) as error:
+    except (PublishError, *CALL_ERRORS) as error:
         log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
         return api.unavailable()

@@ -3,14 +3,13 @@
 import os
 from time import perf_counter
 
-import boto3
 from msgspec import Struct
 
 from notify_shipping.carrier import SimulatedCarrier
 from notify_shipping.events import PaymentCharged
 from notify_shipping.notify_shipping import notify_shipping
 from notify_shipping.orders import OrdersTable
-from plumbing.aws import CLIENT_CONFIG
+from plumbing.aws import dynamodb, eventbridge
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
@@ -27,10 +26,8 @@ class Settings(Struct, frozen=True):
 
 
 settings = read_settings(Settings, os.environ)
-orders = OrdersTable(
-    boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table, settings.event_source
-)
-publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+orders = OrdersTable(dynamodb(), settings.orders_table, settings.event_source)
+publish = publisher(eventbridge(), settings.event_bus_name)
 tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 carrier = SimulatedCarrier()
 

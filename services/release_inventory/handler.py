@@ -3,10 +3,9 @@
 import os
 from time import perf_counter
 
-import boto3
 from msgspec import Struct
 
-from plumbing.aws import CLIENT_CONFIG
+from plumbing.aws import dynamodb
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.settings import read_settings
@@ -25,7 +24,7 @@ class Settings(Struct, frozen=True):
 
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(
-    boto3.client("dynamodb", config=CLIENT_CONFIG),
+    dynamodb(),
     settings.orders_table,
     settings.inventory_table,
 )

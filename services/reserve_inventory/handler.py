@@ -3,10 +3,9 @@
 import os
 from time import perf_counter
 
-import boto3
 from msgspec import Struct
 
-from plumbing.aws import CLIENT_CONFIG
+from plumbing.aws import dynamodb, eventbridge
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
@@ -28,12 +27,12 @@ class Settings(Struct, frozen=True):
 
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(
-    boto3.client("dynamodb", config=CLIENT_CONFIG),
+    dynamodb(),
     settings.orders_table,
     settings.inventory_table,
     settings.event_source,
 )
-publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+publish = publisher(eventbridge(), settings.event_bus_name)
 tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
 
 

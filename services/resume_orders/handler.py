@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
-import boto3
 import msgspec
 from msgspec import Struct
 
-from plumbing.aws import CLIENT_CONFIG
+from plumbing.aws import dynamodb, eventbridge
 from plumbing.log import embedded_metrics, log
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
@@ -30,8 +29,8 @@ class Call(Struct, frozen=True, rename="camel"):
 
 
 settings = read_settings(Settings, os.environ)
-orders = OrdersTable(boto3.client("dynamodb", config=CLIENT_CONFIG), settings.orders_table)
-publish = publisher(boto3.client("events", config=CLIENT_CONFIG), settings.event_bus_name)
+orders = OrdersTable(dynamodb(), settings.orders_table)
+publish = publisher(eventbridge(), settings.event_bus_name)
 
 
 def handle(call: object, context: object) -> dict[str, Any]:

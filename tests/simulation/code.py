@@ -18,8 +18,6 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
-import boto3
-
 from tests.memory import Exceptions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,10 +101,9 @@ class Code:
 
     def _wire(self, service: str) -> ModuleType:
         """Import a handler with its clock, its clients and its partners being ours."""
-        conditional_write = importlib.import_module("plumbing.conditional_write")
-        step, log = (
-            importlib.import_module("plumbing.step"),
-            importlib.import_module("plumbing.log"),
+        aws, conditional_write, step, log = (
+            importlib.import_module(f"plumbing.{name}")
+            for name in ("aws", "conditional_write", "step", "log")
         )
         conditional_write.FIRST_PAUSE_SECONDS = 0  # type: ignore[attr-defined]
         step.utc_now = lambda: self._now  # type: ignore[attr-defined]
@@ -114,7 +111,8 @@ class Code:
         log.StepLog.__call__ = lambda *line, **fields: None
         with (
             mock.patch.dict(os.environ, SETTINGS | {"EVENT_SOURCE": f"orders.{service}"}),
-            mock.patch.object(boto3, "client", lambda name, **options: _Client(self, name)),
+            mock.patch.object(aws, "dynamodb", return_value=_Client(self, "dynamodb")),
+            mock.patch.object(aws, "eventbridge", return_value=_Client(self, "events")),
         ):
             handler = importlib.import_module(f"{service}.handler")
         if service == "charge_payment":
@@ -135,7 +133,7 @@ class Code:
 
 
 class _Client:
-    """A boto3 client."""
+    """A client of AWS."""
 
     exceptions = Exceptions
 

@@ -32,7 +32,7 @@ HEAD = """# What was tried to break it
 
 Written by `make reliability`; a test fails when it no longer says what the code does.
 
-The services' real handlers, down to the boto3 call, run here in a world of memory that can stop
+The services' real handlers, down to a client's call, run here in a world of memory that can stop
 each of them at every call, let the call fail in every way that it can, start another delivery in
 between, and go back to try the next thing. A state is everything stored, waiting, half done or
 written in a partner's books. All of them within the bounds named are visited, and after every

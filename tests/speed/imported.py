@@ -1,4 +1,7 @@
-"""Import a service's handler, and tell which modules that took and what botocore read for it."""
+"""Import a service's handler, and tell which modules that took and what botocore read for it.
+
+`python imported.py SERVICE [MODULE ...]`: those modules are imported first and not told.
+"""
 
 import importlib
 import json
@@ -7,15 +10,15 @@ import sys
 read: list[object] = []
 sys.addaudithook(lambda event, told: read.append(told[0]) if event == "open" else None)
 
-for package in ("boto3.dynamodb.types", "msgspec.structs"):
-    importlib.import_module(package)
+for module in sys.argv[2:]:
+    importlib.import_module(module)
 needed = set(sys.modules)
 importlib.import_module(f"{sys.argv[1]}.handler")
 
 print(
     json.dumps(
         {
-            "modules": sorted(set(sys.modules) - needed),
+            "modules": [module for module in sys.modules if module not in needed],
             "descriptions": [
                 path.rpartition("/botocore/data/")[2]
                 for path in read

@@ -27,11 +27,19 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_function_imports_no_more_than_boto3_msgspec_and_its_own(service: str) -> None:
-    imported = _import(service)["modules"]
+def test_a_function_imports_no_more_than_botocore_msgspec_and_its_own(service: str) -> None:
+    needed = ("botocore.session", "botocore.config", "msgspec.structs")
+    imported = _import(service, *needed)["modules"]
 
     others = [module for module in imported if module.split(".")[0] not in (service, "plumbing")]
     assert others == ["gc"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_garbage_is_put_off_before_anything_large_is_imported(service: str) -> None:
+    imported = _import(service)["modules"]
+
+    assert imported.index("plumbing") < imported.index("botocore")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -55,9 +63,9 @@ def test_the_images_of_all_services_are_built_alike() -> None:
 
 
 @functools.cache
-def _import(service: str) -> Any:
+def _import(service: str, *first: str) -> Any:
     run = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("imported.py")), service],
+        [sys.executable, str(Path(__file__).with_name("imported.py")), service, *first],
         env=os.environ | SETTINGS | {"PYTHONPATH": f"{ROOT}:{ROOT / 'services'}"},
         capture_output=True,
         text=True,
