@@ -406,6 +406,7 @@ def _end_to_end(found: Results) -> str:
 {count.alone.count} orders one by one and {count.loaded.count} under the steady load each, every
 contestant on an emulator of its own, in turn. The end is when the last write was about to be made, as
 the write says, so that no polling is in the figures. The no-op flow makes one write, to be seen by.
+The sweep does not run by itself meanwhile: what a run takes is told below.
 """
 
 

@@ -15,7 +15,7 @@ import msgspec
 from bench.calls import sum_up
 from bench.contestants import Tell
 from bench.end_to_end import HAPPY
-from bench.shop import ORDERS_TABLE, Shop
+from bench.shop import ORDERS_TABLE, SWEEP, Shop
 from bench.wire import Wire
 from harness.deploy import stack_name
 from harness.trouble import Trouble
@@ -90,7 +90,7 @@ def _measure(shop: Shop, size: int, orders: int) -> AtScale:
 def _sweep(shop: Shop) -> float:
     """Run the sweep; answer its milliseconds."""
     began = time.perf_counter()
-    answer = shop.functions.invoke(FunctionName=stack_name("resume_orders"), Payload=b"{}")
+    answer = shop.functions.invoke(FunctionName=stack_name(SWEEP), Payload=b"{}")
     took = 1000 * (time.perf_counter() - began)
     if "FunctionError" in answer:
         raise Trouble(f"The sweep failed: {json.loads(answer['Payload'].read())}")
