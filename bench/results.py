@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,7 +33,9 @@ class Results(msgspec.Struct, kw_only=True):
     def save(self, path: Path) -> None:
         """Write all of it as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+        # Measurements on one line.
+        path.write_bytes(re.sub(rb"\[[-\d.,\s]+\]", lambda row: b"".join(row[0].split()), text))
 
 
 def load(path: Path) -> Results:

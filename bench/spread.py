@@ -10,12 +10,24 @@ import msgspec
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Measurements of one thing: their median, and the range of the middle eighty per cent."""
+    """Measurements of one thing: their median, and the range of the middle eighty per cent.
+
+    The `values` are as they came, one a turn, to the thousandth.
+    """
 
     median: float
     low: float
     high: float
-    count: int
+    values: Sequence[float]
+
+    def to(self, other: Spread) -> float:
+        """Answer how much this is of the other, as the median of the turns.
+
+        Both of a turn were measured one after the other: what slows the machine for a while slows
+        both, and drops out.
+        """
+        pairs = zip(self.values, other.values, strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -24,7 +36,7 @@ def spread(values: Sequence[float]) -> Spread:
         median=statistics.median(values),
         low=percentile(values, 10),
         high=percentile(values, 90),
-        count=len(values),
+        values=[round(value, 3) for value in values],
     )
 
 

@@ -84,6 +84,12 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert (spread(values).low, spread(values).high) == (10, 90)
 
 
+def test_what_slows_a_turn_is_not_in_a_ratio() -> None:
+    ours, theirs = spread([10.0, 40.0, 11.0]), spread([20.0, 80.0, 22.0])
+
+    assert ours.to(theirs) == 0.5
+
+
 class Emulator(Server):
     """Stores orders, as much as the wire looks at."""
 
