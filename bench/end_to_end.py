@@ -32,7 +32,7 @@ class EndToEnd(msgspec.Struct, frozen=True, kw_only=True):
 def measure(
     shops: Sequence[Shop], rounds: int, at_a_time: int, load_seconds: float, tell: Tell
 ) -> dict[str, EndToEnd]:
-    """Let the shops take orders in turn, round by round."""
+    """Let the shops take orders in turn, one each at a time; and each a load of them by itself."""
     alone: dict[str, list[float]] = {shop.contestant.name: [] for shop in shops}
     loaded: dict[str, list[float]] = {shop.contestant.name: [] for shop in shops}
     spent = dict.fromkeys(alone, 0.0)
@@ -41,10 +41,12 @@ def measure(
             shop.run(HAPPY)
     for turn in range(rounds):
         tell(f"Orders one by one, turn {turn + 1} of {rounds}")
-        for shop in shops:
-            before = shop.functions_cpu_ms()
-            alone[shop.contestant.name] += [_happy(shop) for _ in range(at_a_time)]
-            spent[shop.contestant.name] += shop.functions_cpu_ms() - before
+        before = [shop.functions_cpu_ms() for shop in shops]
+        for _ in range(at_a_time):
+            for shop in shops:
+                alone[shop.contestant.name].append(_happy(shop))
+        for shop, spent_before in zip(shops, before, strict=True):
+            spent[shop.contestant.name] += shop.functions_cpu_ms() - spent_before
         tell(f"Orders under load, turn {turn + 1} of {rounds}")
         for shop in shops:
             loaded[shop.contestant.name] += _load(shop, load_seconds / rounds)

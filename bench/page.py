@@ -123,9 +123,9 @@ def _aims(found: Results) -> str:
     to_plain, to_bundled = starts["plain"], starts["typescript"]
     own = _own(found, "saga")
     to_own = sum(own.values()) / sum(_own(found, "plain").values())
-    alone = {name: end.alone.median for name, end in ends.items()}
-    to_floor = alone["saga"] / alone["noop"]
-    slower = [found.titles[name] for name in _PEERS if alone[name] > alone["saga"]]
+    orders = {name: ends["saga"].alone.to(end.alone) for name, end in ends.items()}
+    to_floor = orders["noop"]
+    slower = [found.titles[name] for name in _PEERS if orders[name] < 1]
     last = found.scale[-1]
     dollars = _at_scale(found, last) / _at_scale(found, _at(found, 1_000))
     code = saga.code_bytes / 1000
@@ -166,7 +166,7 @@ def _aims(found: Results) -> str:
 
 {_table(("", "aim", "is", ""), [(*row[:3], verdicts[row[3]]) for row in rows])}
 
-Ratios of starts are those of the two starts of a turn, and of these the median.
+Ratios of times are those of two starts, or two orders, of a turn, and of these the median.
 
 Where we lose, and why:
 
@@ -375,13 +375,13 @@ for any number of orders), cold starts, storage, alarms, free tiers.
 
 
 def _end_to_end(found: Results) -> str:
-    floor = found.end_to_end["noop"].alone.median
+    floor = found.end_to_end["noop"].alone
     rows = [
         (
             found.titles[name],
             _ms(end.alone),
             f"{end.alone_p99:.0f}",
-            f"{end.alone.median / floor:.2f}",
+            f"{end.alone.to(floor):.2f}",
             _ms(end.loaded),
             f"{end.loaded_p99:.0f}",
             f"{end.cpu_ms:.0f}",
