@@ -59,7 +59,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FULL = Size(
-    starts=20,
+    starts=40,
     batches=10,
     events_a_batch=50,
     warm_up=300,

@@ -10,7 +10,7 @@ import msgspec
 from bench import events
 from bench.contestants import Contestant, Tell
 from bench.function import Function
-from bench.spread import Spread, spread
+from bench.spread import Spread, spread, turns
 from bench.stand_ins import Aws
 
 # A function in the middle of the flow, with both clients; the others differ by a few modules.
@@ -49,9 +49,9 @@ def measure(contestants: Sequence[Contestant], starts: int, tell: Tell) -> dict[
     folders = {contestant.name: contestant.unpack(SERVICE) for contestant in contestants}
     with Aws() as aws:
         aws.store(events.item(SERVICE))
-        for turn in range(starts + 1):
+        for turn, in_turn in enumerate(turns(contestants, starts + 1)):
             tell(f"Cold starts, turn {turn} of {starts}")
-            for contestant in contestants:
+            for contestant in in_turn:
                 start = _start(contestant, folders[contestant.name], aws)
                 if turn:
                     found[contestant.name].append(start)

@@ -10,7 +10,7 @@ import msgspec
 
 from bench.contestants import Tell
 from bench.shop import Shop
-from bench.spread import Spread, percentile, spread
+from bench.spread import Spread, percentile, spread, turns
 from harness.orders import SCENARIOS
 from harness.trouble import Trouble
 
@@ -42,8 +42,8 @@ def measure(
     for turn in range(rounds):
         tell(f"Orders one by one, turn {turn + 1} of {rounds}")
         before = [shop.functions_cpu_ms() for shop in shops]
-        for _ in range(at_a_time):
-            for shop in shops:
+        for in_turn in turns(shops, at_a_time):
+            for shop in in_turn:
                 alone[shop.contestant.name].append(_happy(shop))
         for shop, spent_before in zip(shops, before, strict=True):
             spent[shop.contestant.name] += shop.functions_cpu_ms() - spent_before

@@ -16,7 +16,7 @@ from bench import events
 from bench.cold_start import SERVICE
 from bench.contestants import FIVE, Contestant, Tell, settings
 from bench.function import Function
-from bench.spread import Spread, spread
+from bench.spread import Spread, spread, turns
 from bench.stand_ins import Aws
 from harness.trouble import Trouble
 
@@ -82,8 +82,8 @@ def _whole(
             for _ in range(warm_up):
                 function.handle(event)
             functions[contestant.name] = function
-        for _ in range(batches):
-            for name, function in functions.items():
+        for in_turn in turns(list(functions.items()), batches):
+            for name, function in in_turn:
                 before = function.cpu_ms()
                 for _ in range(at_a_time):
                     function.handle(event)

@@ -92,9 +92,9 @@ def _head(found: Results) -> str:
 # Performance
 
 Written by `make bench`, from [performance.json](performance.json); to be changed in
-[bench/page.py](../bench/page.py). Everything is measured in one run, the contestants in turn, so that
-what slows the machine slows all of them. Times are of this machine and this emulator, for comparing;
-counts hold anywhere.{quick}
+[bench/page.py](../bench/page.py). Everything is measured in one run, the contestants in turn and each
+turn in another order, so that what slows the machine slows all of them. Times are of this machine and
+this emulator, for comparing; counts hold anywhere.{quick}
 
 The contestants: **the saga** with the packages of its images; three peers that are the same flow as
 people write it, in [bench/peers](../bench/peers): **(a)** [plain](../bench/peers/plain) boto3 and

@@ -1,12 +1,16 @@
-"""Medians, and how far measurements lie apart."""
+"""Turns, their medians, and how far measurements lie apart."""
 
 from __future__ import annotations
 
 import math
+import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
+
+Contestant = TypeVar("Contestant")
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,16 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
         """
         pairs = zip(self.values, other.values, strict=True)
         return statistics.median(ours / theirs for ours, theirs in pairs)
+
+
+def turns(contestants: Sequence[Contestant], count: int) -> Iterator[Sequence[Contestant]]:
+    """Yield the contestants so often, each time in another order, in every run the same ones.
+
+    The processor's caches are full of who was before: that is not to be always the same one.
+    """
+    shuffled = random.Random(0)
+    for _ in range(count):
+        yield shuffled.sample(contestants, len(contestants))
 
 
 def spread(values: Sequence[float]) -> Spread:

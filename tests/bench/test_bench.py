@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise, permutations
 from typing import Any
 
 import boto3
 import pytest
 
-from bench.spread import percentile, spread
+from bench.spread import percentile, spread, turns
 from bench.stand_ins import Handler, Server
 from bench.units import Index, read_units, size, write_units
 from bench.wire import Wire
@@ -82,6 +83,14 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert percentile(values, 99) == 99
     assert percentile([3.0], 99) == 3
     assert (spread(values).low, spread(values).high) == (10, 90)
+
+
+def test_in_each_turn_all_come_once_and_after_each_of_the_others() -> None:
+    orders = list(turns("abcd", 40))
+
+    assert all(sorted(order) == ["a", "b", "c", "d"] for order in orders)
+    assert {pair for order in orders for pair in pairwise(order)} == set(permutations("abcd", 2))
+    assert orders == list(turns("abcd", 40))
 
 
 def test_what_slows_a_turn_is_not_in_a_ratio() -> None:
