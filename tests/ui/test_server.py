@@ -1,5 +1,6 @@
 """The page's server: who may ask it, what its buttons do, and what it leaves behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -319,7 +320,11 @@ def _taps(saga: Environment, pid: int) -> list[str]:
 
 def _listening(pid: int) -> list[tuple[str, int]]:
     """Answer the addresses and ports that a process listens on."""
-    sockets = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        # One that was closed while we looked is none that it listens on.
+        with contextlib.suppress(FileNotFoundError):
+            sockets.add(str(file.readlink()))
     found = []
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
