@@ -6,10 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -17,8 +15,7 @@ from harness import environment
 from harness.deploy import PREFIX, session, stack_name
 from harness.emulator import ROOT
 from harness.orders import SCENARIOS, Orders
-
-Found = TypeVar("Found")
+from tests.e2e.shop import eventually
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +164,7 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
     events.disable_rule(**rule)
     with Orders(found.api_url) as orders:
         order_id = orders.place(SCENARIOS["happy"])
-        _eventually(lambda: orders.find(order_id)["status"] == "PAYMENT_CHARGED" or None)
+        eventually(lambda: orders.find(order_id)["status"] == "PAYMENT_CHARGED")
         stuck = _saga(running, "trace", order_id, "--overdue", "0")
         listed = _saga(running, "trace", "--open", "--overdue", "0")
         events.enable_rule(**rule)
@@ -292,7 +289,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         found = _started(tmp_path)
 
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert _is_gone(_pid(found))
@@ -301,10 +298,10 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
     with _stay(tmp_path) as process:
-        _eventually(lambda: (tmp_path / "emulator.log").exists() or None)
+        eventually(lambda: (tmp_path / "emulator.log").exists())
 
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert environment.find(tmp_path) is None
@@ -316,7 +313,7 @@ def test_an_emulator_that_dies_ends_the_command_with_a_reason(tmp_path: Path) ->
         found = _started(tmp_path)
 
         os.kill(_pid(found), signal.SIGKILL)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "The emulator ended by itself" in errors
@@ -341,7 +338,7 @@ def test_what_a_killed_emulator_leaves_behind_is_ended_by_down(tmp_path: Path) -
 
     assert len(functions) >= 4
     assert stopped.stdout == "Stopped.\n"
-    assert _eventually(lambda: _processes_with(str(tmp_path)) == [] or None, seconds=10)
+    assert eventually(lambda: _processes_with(str(tmp_path)) == [])
 
 
 def test_a_down_elsewhere_ends_the_command_in_peace(tmp_path: Path) -> None:
@@ -349,7 +346,7 @@ def test_a_down_elsewhere_ends_the_command_in_peace(tmp_path: Path) -> None:
         _started(tmp_path)
 
         environment.down(tmp_path)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert output.endswith("Stopped by `saga down`.\n")
@@ -380,15 +377,7 @@ def _stay(home: Path) -> subprocess.Popen[str]:
 
 
 def _started(home: Path) -> environment.Environment:
-    return _eventually(lambda: environment.find(home))
-
-
-def _eventually(look: Callable[[], Found | None], seconds: float = 60) -> Found:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (found := look()) is not None:
-            return found
-    raise AssertionError(f"not within {seconds} s")
+    return eventually(lambda: environment.find(home))
 
 
 def _pid(running: environment.Environment) -> int:
@@ -399,14 +388,14 @@ def _pid(running: environment.Environment) -> int:
 def _is_gone(group: int) -> bool:
     """Wait until the whole process group is gone, the dead that init has to bury included."""
 
-    def look() -> bool | None:
+    def look() -> bool:
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
             return True
-        return None
+        return False
 
-    return _eventually(look, seconds=5)
+    return eventually(look)
 
 
 def _processes_with(text: str) -> list[str]:
