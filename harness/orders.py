@@ -15,7 +15,7 @@ from harness.trouble import Trouble
 
 ENDS = frozenset({"SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED"})
 POLL_SECONDS = 0.02
-TRIES = 5  # to place one order
+TRIES = 5
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,16 +67,9 @@ class Orders:
         self._http.close()
 
     def place(self, order: Request) -> str:
-        """Place an order; answers its id. Raises Trouble, with the API's words, when refused.
-
-        What is not available just now is asked again, under the same key: it is one order.
-        """
+        """Place an order; answers its id. Raises Trouble, with the API's words, when refused."""
         body, key = msgspec.json.encode(order), {"Idempotency-Key": str(uuid4())}
-        for _ in range(TRIES):
-            answer = self._ask("POST", "/orders", body, key)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(float(answer.headers.get("Retry-After", 1)))
+        answer = self._ask("POST", "/orders", body, key)
         if answer.status_code != httpx.codes.ACCEPTED:
             raise Trouble(f"The order was refused: {_problem(answer)}")
         return str(answer.json()["orderId"])
@@ -119,13 +112,19 @@ class Orders:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        try:
-            return self._http.request(method, path, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise Trouble(
-                f"The orders' API at {self._http.base_url} does not answer ({error}): "
-                "is it up? `saga up` starts it."
-            ) from error
+        """Ask, and again when it is not available just now: under its key it is one order."""
+        for _ in range(TRIES):
+            try:
+                answer = self._http.request(method, path, content=body, headers=headers)
+            except httpx.HTTPError as error:
+                raise Trouble(
+                    f"The orders' API at {self._http.base_url} does not answer ({error}): "
+                    "is it up? `saga up` starts it."
+                ) from error
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
+        return answer
 
 
 def _problem(answer: httpx.Response) -> str:

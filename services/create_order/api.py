@@ -117,12 +117,14 @@ def respond(
         return _refuse(refusal)
 
 
-def unavailable() -> Answer:
+def unavailable(request: Mapping[str, Any]) -> Answer:
     """Answer that the table or the bus could not be had just now.
 
-    The order may be stored by then: sent again with the same key, its event is said again.
+    A new order may be stored by then: sent again with the same key, its event is said again.
     """
-    detail = "Nothing is lost: send this again, with the same Idempotency-Key."
+    detail = "The order cannot be looked up just now: ask again."
+    if request["requestContext"]["http"]["method"] == "POST":
+        detail = "Nothing is lost: send this again, with the same Idempotency-Key."
     return _refuse(Refusal(503, "Not available", detail, headers={"Retry-After": "1"}))
 
 

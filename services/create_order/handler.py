@@ -55,4 +55,4 @@ def handle(request: dict[str, Any], context: object) -> api.Answer:
         return api.respond(request, place, find, written(utc_now()))
     except (PublishError, *CALL_ERRORS) as error:
         log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
-        return api.unavailable()
+        return api.unavailable(request)

@@ -1,4 +1,4 @@
-"""Placing orders as a good customer does."""
+"""Placing and following orders as a good customer does."""
 
 import json
 import threading
@@ -26,10 +26,16 @@ class Door(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.keys.append(self.headers["Idempotency-Key"])
+        self._answer(202, {"orderId": "the-order"})
+
+    def do_GET(self) -> None:
+        self._answer(200, {"status": "INVENTORY_FAILED", "history": [{"status": "CREATED"}]})
+
+    def _answer(self, status: int, body: object) -> None:
         self.server.away -= 1
-        is_away = self.server.away >= 0
-        body = {"detail": "Send it again."} if is_away else {"orderId": "the-order"}
-        self.send_response(503 if is_away else 202)
+        if self.server.away >= 0:
+            status, body = 503, {"detail": "Send it again."}
+        self.send_response(status)
         self.send_header("Retry-After", "0")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
@@ -57,6 +63,15 @@ def test_an_order_that_finds_nobody_in_is_sent_again_with_the_same_key(shop: Sho
     assert placed == "the-order"
     assert len(shop.keys) == TRIES
     assert len(set(shop.keys)) == 1
+
+
+def test_an_order_is_followed_past_a_moment_in_which_nobody_is_in(shop: Shop) -> None:
+    shop.away = TRIES - 1
+
+    with Orders(f"http://127.0.0.1:{shop.server_port}") as orders:
+        record = orders.ended("the-order")
+
+    assert record["status"] == "INVENTORY_FAILED"
 
 
 def test_an_order_is_given_up_with_the_words_of_the_api(shop: Shop) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from tests.world import ORDER_ID, ORDERS, World, request
 
@@ -247,6 +248,29 @@ def test_an_unknown_order_is_not_found(service: ModuleType, order_id: str) -> No
     answer = service.handle(request("GET", f"/orders/{order_id}"), None)
 
     assert _problem(answer, 404)["title"] == "Unknown order"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (request(body=ORDER, headers=KEY), "send this again, with the same Idempotency-Key"),
+        (request("GET", f"/orders/{ORDER_ID}"), "cannot be looked up just now: ask again"),
+    ],
+    ids=["POST", "GET"],
+)
+def test_a_table_that_does_not_answer_is_told_with_what_to_do(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, asked: Any, words: str
+) -> None:
+    def times_out(**_: Any) -> Any:
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    for call in ("get_item", "put_item"):
+        monkeypatch.setattr(world.dynamodb, call, times_out)
+
+    answer = service.handle(asked, None)
+
+    assert words in _problem(answer, 503)["detail"]
+    assert answer["headers"]["Retry-After"] == "1"
 
 
 def test_a_record_has_what_happened_and_nothing_of_the_customer(
