@@ -93,10 +93,12 @@ def test_in_each_turn_all_come_once_and_after_each_of_the_others() -> None:
     assert orders == list(turns("abcd", 40))
 
 
-def test_what_slows_a_turn_is_not_in_a_ratio() -> None:
-    ours, theirs = spread([10.0, 40.0, 11.0]), spread([20.0, 80.0, 22.0])
+def test_a_ratio_is_that_of_neighbours_and_not_of_medians() -> None:
+    # Their second start alone was lucky: by the medians, ours would be two thirds.
+    ours, theirs = spread([10.0, 20.0, 30.0]), spread([20.0, 30.0, 60.0])
 
     assert ours.to(theirs) == 0.5
+    assert ours.median / theirs.median > 0.6
 
 
 class Emulator(Server):
