@@ -4,24 +4,25 @@ PYTHON ?= python3
 PY := .venv/bin/python
 SIMULATION := PYTHONPATH=.:services $(PY) -m tests.simulation
 SERVICES := $(notdir $(wildcard services/*))
+export SAGA_PREFIX ?= order-saga
 
 # The 3.x line of this package is older, and refuses what today's library synthesizes.
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup build contracts map explore story simulate reliability \
-	measure-ui bench pins clean
+.PHONY: help demo test check up ui down setup build contracts flow explore story simulate reliability \
+	picture measure-ui bench pins clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
-demo: setup ## set up, start, run the three scenarios, stop: the whole saga once
+demo: setup ## set up, start, run the three scenarios, stop
 	@./saga demo
 
 test: setup ## run all tests that this machine can run
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
-check: setup ## lint, format, types, and who may import whom
+check: setup ## lint, format, types, and the allowed imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
@@ -39,7 +40,7 @@ down: setup ## stop the local environment
 	@./saga down
 
 deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws: by your credentials)
-	@$(if $(filter aws,$(TO)),$(CDK) deploy --exclusively order-saga-$(subst _,-,$*),./saga deploy $*)
+	@$(if $(filter aws,$(TO)),$(CDK) deploy --exclusively -c prefix=$(SAGA_PREFIX) $(SAGA_PREFIX)-$(subst _,-,$*),./saga deploy $*)
 
 build: setup ## build the images of all services (needs Docker)
 	@./saga build
@@ -50,25 +51,28 @@ build-%: setup ## build the image of one service: make build-charge_payment
 contracts: setup ## write the schemas and the OpenAPI document from the services' structs
 	@PYTHONPATH=.:services $(PY) -m contracts
 
-map: setup ## check the flow of events, and draw it into docs/flow/
-	@./saga map
+flow: setup ## check the flow of events, and draw it into docs/flow/
+	@./saga flow
 
-explore: setup ## run the handlers through every crash and repetition: make explore [SCENARIO=happy]
+explore: setup ## run the handlers through every crash, duplicate and reorder: make explore [SCENARIO=happy]
 	@$(SIMULATION) explore $(if $(SCENARIO),"$(SCENARIO)")
 
-story: setup ## tell one way through an exploration again: SCENARIO=… SCHEDULE=… [WITHOUT=…]
+story: setup ## replay one schedule of an exploration: SCENARIO=… SCHEDULE=… [WITHOUT=…]
 	@$(SIMULATION) story "$(SCENARIO)" "$(SCHEDULE)" --without "$(WITHOUT)"
 
-simulate: setup ## live through random days: make simulate [SEED=1] [MINUTES=5]
+simulate: setup ## simulate random days: make simulate [SEED=1] [MINUTES=5]
 	@$(SIMULATION) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-reliability: setup ## explore all, without each guard too, and write docs/reliability.md
+reliability: setup ## explore all, also without each guard, and write docs/reliability*.md
 	@$(SIMULATION) reliability
 
-measure-ui: setup ## measure the page: how soon, how heavy, how much memory (needs Chromium)
+picture: setup ## record the animated picture of the README
+	@PYTHONPATH=.:services $(PY) -m docs.declined
+
+measure-ui: setup ## measure the page: latency, weight, memory (needs Chromium)
 	@PYTHONPATH=.:services $(PY) -m tests.ui.measure
 
-bench: setup .venv-bench/ready ## measure all beside the peers, write docs/performance.md (QUICK=1: see that it runs)
+bench: setup .venv-bench/ready ## measure all beside the peers, write docs/performance.md (QUICK=1: only try it)
 	@PYTHONPATH=.:services $(PY) -m bench $(if $(QUICK),--quick)
 
 setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
@@ -82,11 +86,11 @@ setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and
 .venv-bench/ready: requirements/bench.txt
 	@$(call install,.venv-bench,requirements/bench.txt,what draws the plots)
 
-# An environment of exactly the pinned packages; made anew when the pins change.
+# An environment of exactly the pinned packages; made again when the pins change.
 define install
 command -v $(PYTHON) >/dev/null || { echo "Python is missing: install python3, 3.11 or newer."; exit 1; }
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	{ echo "Python 3.11 or newer is needed: name one with PYTHON=python3.12, say."; exit 1; }
+	{ echo "Python 3.11 or newer is needed: name one, such as PYTHON=python3.12."; exit 1; }
 echo "Installing $(3) into $(1) ..."
 $(PYTHON) -m venv --clear $(1) || \
 	{ echo "No virtual environment could be made: install your system's python3-venv."; exit 1; }
@@ -111,7 +115,7 @@ pins: ## renew the pinned requirements (needs uv)
 	for service in $(SERVICES); do \
 		uv pip compile -q --generate-hashes --no-header --no-annotate --upgrade \
 			--python-version 3.13 --python-platform linux \
-			requirements/service.in -o services/$$service/requirements.txt; \
+			services/$$service/requirements.in -o services/$$service/requirements.txt; \
 	done
 
 clean: down ## remove everything that was made here

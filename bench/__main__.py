@@ -2,7 +2,7 @@
 
 python -m bench            all of it, for the page: some fifteen minutes
 python -m bench --quick    a few of each, to see that it runs; the page is left alone
-python -m bench --page     the page and its plots anew from what the last run found
+python -m bench --page     the page and its plots again, from what the last run found
 """
 
 from __future__ import annotations
@@ -34,12 +34,11 @@ from bench.results import Results
 from bench.shop import open_shop
 from harness import emulator
 from harness.emulator import ROOT
+from harness.errors import UserError
 from harness.terminal import Progress, console
-from harness.trouble import Trouble
 
 PLOTTER = ROOT / ".venv-bench" / "bin" / "python"
 DOCS = ROOT / "docs"
-README, BEGIN, END = ROOT / "README.md", "<!-- make bench -->", "<!-- end -->"
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,11 +86,11 @@ QUICK = Size(
 
 
 def main(arguments: list[str]) -> int:
-    """Run the benchmark; answers the exit code."""
+    """Run the benchmark; return the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few of each, to see that it runs")
-    parser.add_argument("--page", action="store_true", help="write the page anew, measure nothing")
+    parser.add_argument("--page", action="store_true", help="write the page again, measure nothing")
     call = parser.parse_args(arguments)
     folder = FILES / "quick" if call.quick else DOCS
     try:
@@ -102,8 +101,8 @@ def main(arguments: list[str]) -> int:
             found.save(folder / "performance.json")
         _write(found, folder)
         return 0
-    except Trouble as trouble:
-        print(f"\nbench: {trouble}", file=sys.stderr)
+    except UserError as error:
+        print(f"\nbench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -113,7 +112,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(size: Size, *, quick: bool) -> Results:
     """Measure part by part, and keep what is found for the case that the run ends early."""
-    tell = Progress()
+    report = Progress()
     found = Results(machine=machine.describe(), quick=quick)
     unfinished = FILES / "unfinished.json"
 
@@ -121,11 +120,11 @@ def _run(size: Size, *, quick: bool) -> Results:
         setattr(found, part, measured)
         found.save(unfinished)
 
-    saga, plain, powertools, typescript, _ = flows = [make(tell) for make in _FLOWS]
-    others = [contestants.saga_unslimmed(tell), contestants.typescript_unbundled(tell)]
+    saga, plain, powertools, typescript, _ = flows = [make(report) for make in _FLOWS]
+    others = [contestants.saga_unslimmed(report), contestants.typescript_unbundled(report)]
     keep("titles", {one.name: one.title for one in [*flows, *others]})
     started = [saga, others[0], plain, powertools, typescript, others[1]]
-    keep("cold_start", cold_start.measure(started, size.starts, tell))
+    keep("cold_start", cold_start.measure(started, size.starts, report))
     keep(
         "handling",
         handling.measure(
@@ -133,27 +132,27 @@ def _run(size: Size, *, quick: bool) -> Results:
             size.batches,
             size.events_a_batch,
             size.warm_up,
-            tell,
+            report,
             count_instructions=not quick,
         ),
     )
-    keep("contention", contention.measure(size.buyers, size.buying_seconds, tell))
+    keep("contention", contention.measure(size.buyers, size.buying_seconds, report))
     with ExitStack() as stack:
-        shops = [stack.enter_context(open_shop(flow, tell)) for flow in flows]
+        shops = [stack.enter_context(open_shop(flow, report)) for flow in flows]
         keep(
             "end_to_end",
-            end_to_end.measure(shops, size.rounds, size.orders_a_round, size.load_seconds, tell),
+            end_to_end.measure(shops, size.rounds, size.orders_a_round, size.load_seconds, report),
         )
-        keep("calls", calls.measure(shops, tell))
+        keep("calls", calls.measure(shops, report))
     # On an emulator of its own: the orders of the parts before would be in the table.
-    with open_shop(saga, tell) as shop:
-        keep("scale", scale.measure(shop, size.tables, size.orders_at_scale, tell))
-    tell.done()
+    with open_shop(saga, report) as shop:
+        keep("scale", scale.measure(shop, size.tables, size.orders_at_scale, report))
+    report.done()
     unfinished.unlink()
     return found
 
 
-_FLOWS: Sequence[Callable[[contestants.Tell], contestants.Contestant]] = (
+_FLOWS: Sequence[Callable[[contestants.Report], contestants.Contestant]] = (
     contestants.saga,
     contestants.plain,
     contestants.powertools,
@@ -165,23 +164,14 @@ _FLOWS: Sequence[Callable[[contestants.Tell], contestants.Contestant]] = (
 def _write(found: Results, folder: Path) -> None:
     """Write the page and its plots beside the data."""
     (folder / "performance.md").write_text(page.build(found))
-    if not found.quick:
-        _write_summary(found)
     data = folder / "performance.json"
     plotted = subprocess.run(
         [str(PLOTTER), str(Path(__file__).with_name("plots.py")), str(data), str(folder)],
         check=False,
     )
     if plotted.returncode:
-        raise Trouble("The plots could not be drawn: `make bench` installs what draws them.")
+        raise UserError("The plots could not be drawn: `make bench` installs what draws them.")
     console.print(f"The page: {folder / 'performance.md'}")
-
-
-def _write_summary(found: Results) -> None:
-    """Put the table into the README, between the marks that are there for it."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{page.summary(found)}\n{END}{after}")
 
 
 sys.exit(main(sys.argv[1:]))

@@ -7,20 +7,27 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bench.contestants import Contestant, Tell
+from bench.contestants import Contestant, Report
 from bench.shop import Shop
 from bench.wire import Call, Wire
-from harness.deploy import stack_name
+from harness.errors import UserError
 from harness.logs import NOISE
+from harness.names import stack_name
 from harness.orders import SCENARIOS
-from harness.trouble import Trouble
+from harness.saga import PATHS
 
-ENDS = {
+# How each scenario has to end, with every contestant: the check, so written by hand.
+FINAL_STATUS = {
     "happy": "SHIPPING_SCHEDULED",
     "out-of-stock": "INVENTORY_FAILED",
     "declined": "INVENTORY_RELEASED",
 }
-HEARD = {"happy": 3, "out-of-stock": 1, "declined": 3}  # events that a function takes
+SERVICES_OF = {
+    outcome: [service for service, _ in path]
+    for outcome, status in FINAL_STATUS.items()
+    for path in PATHS
+    if path[-1][1].to == status
+}
 ORDERS = 3
 
 
@@ -39,11 +46,11 @@ class PerOrder(msgspec.Struct, frozen=True, kw_only=True):
     log_bytes: float
 
 
-def measure(shops: Sequence[Shop], tell: Tell) -> dict[str, dict[str, PerOrder]]:
+def measure(shops: Sequence[Shop], report: Report) -> dict[str, dict[str, PerOrder]]:
     """Count what an order takes, by contestant and outcome."""
     counted = {}
     for shop in shops:
-        tell(f"Counting the calls of {shop.contestant.title}")
+        report(f"Counting the calls of {shop.contestant.title}")
         with Wire(shop.endpoint) as wire:
             shop.deploy({"AWS_ENDPOINT_URL": wire.url})
             counted[shop.contestant.name] = {
@@ -54,11 +61,11 @@ def measure(shops: Sequence[Shop], tell: Tell) -> dict[str, dict[str, PerOrder]]
 
 
 def _outcomes(contestant: Contestant) -> Iterable[str]:
-    return ("happy",) if contestant.name == "noop" else ENDS
+    return ("happy",) if contestant.name == "noop" else FINAL_STATUS
 
 
 def _per_order(shop: Shop, wire: Wire, outcome: str) -> PerOrder:
-    """Count several orders one by one; raises Trouble when they differ in what is counted."""
+    """Count several orders one by one; raises UserError when they differ in what is counted."""
     _run(shop, wire, outcome)  # the functions start, and log what they log at a start
     counts = []
     lines_before = _log(shop)
@@ -69,10 +76,10 @@ def _per_order(shop: Shop, wire: Wire, outcome: str) -> PerOrder:
     logged = _log(shop) - lines_before
     exact = {(count.calls, count.write_units, count.read_units) for count in counts}
     if len(exact) > 1:
-        raise Trouble(f"Orders of {shop.contestant.title} differ in what they take: {exact}")
+        raise UserError(f"Orders of {shop.contestant.title} differ in what they take: {exact}")
     return msgspec.structs.replace(
         counts[0],
-        invocations=1 + HEARD[outcome],
+        invocations=len(SERVICES_OF[outcome]),
         bytes_sent=sum(count.bytes_sent for count in counts) / ORDERS,
         bytes_received=sum(count.bytes_received for count in counts) / ORDERS,
         log_lines=logged.total() / ORDERS,
@@ -99,8 +106,8 @@ def sum_up(calls: Sequence[Call]) -> PerOrder:
 
 def _run(shop: Shop, wire: Wire, outcome: str) -> None:
     ended = shop.run(SCENARIOS[outcome])
-    if ended.status != ENDS[outcome]:
-        raise Trouble(f"An order of {shop.contestant.title} ends as {ended.status}")
+    if ended.status != FINAL_STATUS[outcome]:
+        raise UserError(f"An order of {shop.contestant.title} ends as {ended.status}")
     wire.wait_until_quiet()
 
 

@@ -1,4 +1,4 @@
-"""Cold starts: from the start of a process to its first `next`, and to its first answer."""
+"""Cold starts: from the start of a process to its first `next`, and to its first response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bench import events
-from bench.contestants import Contestant, Tell
+from bench.contestants import Contestant, Report
 from bench.function import Function
 from bench.spread import Spread, spread, turns
 from bench.stand_ins import Aws
@@ -43,14 +43,14 @@ class ColdStart(msgspec.Struct, frozen=True, kw_only=True):
     code_bytes: int
 
 
-def measure(contestants: Sequence[Contestant], starts: int, tell: Tell) -> dict[str, ColdStart]:
+def measure(contestants: Sequence[Contestant], starts: int, report: Report) -> dict[str, ColdStart]:
     """Start each contestant so often, in turn, after one start that fills the page cache."""
     found: dict[str, list[Start]] = {contestant.name: [] for contestant in contestants}
     folders = {contestant.name: contestant.unpack(SERVICE) for contestant in contestants}
     with Aws() as aws:
         aws.store(events.item(SERVICE))
         for turn, in_turn in enumerate(turns(contestants, starts + 1)):
-            tell(f"Cold starts, turn {turn} of {starts}")
+            report(f"Cold starts, turn {turn} of {starts}")
             for contestant in in_turn:
                 start = _start(contestant, folders[contestant.name], aws)
                 if turn:

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from bench.contestants import Tell
-from plumbing.conditional_write import Update, write_together
+from bench.contestants import Report
+from plumbing.conditional_write import Update, transact
 
 HOLD_SECONDS = 0.01
 SHARDS = 8
@@ -76,12 +76,12 @@ class Held:
         return {}
 
 
-def measure(buyers: Sequence[int], seconds: float, tell: Tell) -> list[Contention]:
+def measure(buyers: Sequence[int], seconds: float, report: Report) -> list[Contention]:
     """Let so many buyers order without a pause, on one stock item and on several."""
     found = []
     for shards in (1, SHARDS):
         for count in buyers:
-            tell(f"{count} buyers of one SKU, its stock in {shards} items")
+            report(f"{count} buyers of one SKU, its stock in {shards} items")
             found.append(_measure(count, shards, seconds))
     return found
 
@@ -96,7 +96,7 @@ def _measure(buyers: int, shards: int, seconds: float) -> Contention:
             order = _update("orders", f"{buyer}-{made[buyer]}-{given_up[buyer]}")
             stock = _update("inventory", f"COFFEE-{random.randrange(shards)}")
             try:
-                write_together(client, [order, stock])
+                transact(client, [order, stock])
                 made[buyer] += 1
             except TransactionCanceledException:
                 given_up[buyer] += 1

@@ -20,28 +20,23 @@ from pathlib import Path
 
 import msgspec
 
+from contracts import participants
 from harness.deploy import zipped
 from harness.emulator import REGION, ROOT
 from harness.environment import HOME
-from harness.trouble import Trouble
+from harness.errors import UserError
 
 FILES = HOME / "bench"
 PEERS = ROOT / "bench" / "peers"
 TYPESCRIPT = PEERS / "typescript"
-FIVE = (
-    "create_order",
-    "reserve_inventory",
-    "charge_payment",
-    "notify_shipping",
-    "release_inventory",
-)
+FIVE = tuple(name for name, one in participants().items() if not one.republishes)
 IDEMPOTENCY_TABLE = "order-saga-idempotency"
 # The SDK warns of Node 20 at each start.
 _QUIET_NODE = {"NODE_NO_WARNINGS": "1"}
 # Code in a function's folder cannot be written to: what is not compiled stays so.
 READ_ONLY = {"PYTHONDONTWRITEBYTECODE": "1"}
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Files = Mapping[str, bytes]
 
 
@@ -57,7 +52,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     links: Mapping[str, Path] = {}  # folders that have to lie beside those files
 
     def unpack(self, service: str) -> Path:
-        """Write a function's files into a folder of their own, and answer it."""
+        """Write a function's files into a folder of their own, and return it."""
         folder = FILES / "functions" / self.name / service
         shutil.rmtree(folder, ignore_errors=True)
         for name, content in self.code(service).items():
@@ -80,7 +75,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings(service: str) -> dict[str, str]:
-    """Answer the settings that the stack of a service gives its function, and Lambda adds."""
+    """Return the settings that the stack of a service gives its function, and Lambda adds."""
     return {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -98,29 +93,29 @@ def settings(service: str) -> dict[str, str]:
     }
 
 
-def saga(tell: Tell) -> Contestant:
-    """Answer the saga as its images have it."""
-    tell("Installing the saga's packages, slimmed as in its images")
+def saga(report: Report) -> Contestant:
+    """Return the saga as its images have it."""
+    report("Installing the saga's packages, slimmed as in its images")
     return _saga("saga", "the saga", _packages(_SAGA_PINS, slimmed=True))
 
 
-def saga_unslimmed(tell: Tell) -> Contestant:
-    """Answer the saga with its packages as pip installs them."""
-    tell("Installing the saga's packages as they come")
+def saga_unslimmed(report: Report) -> Contestant:
+    """Return the saga with its packages as pip installs them."""
+    report("Installing the saga's packages as they come")
     return _saga("saga-unslimmed", "the saga, packages as they come", _packages(_SAGA_PINS))
 
 
-def plain(tell: Tell) -> Contestant:
-    """Answer ordinary Python: boto3's resources and pydantic."""
-    tell("Installing the packages of plain Python")
+def plain(report: Report) -> Contestant:
+    """Return ordinary Python: boto3's resources and pydantic."""
+    report("Installing the packages of plain Python")
     return _python(
         "plain", "plain boto3, pydantic", _packages(PEERS / "plain" / "requirements.txt")
     )
 
 
-def powertools(tell: Tell) -> Contestant:
-    """Answer Python with aws-lambda-powertools."""
-    tell("Installing the packages of Powertools")
+def powertools(report: Report) -> Contestant:
+    """Return Python with aws-lambda-powertools."""
+    report("Installing the packages of Powertools")
     packages = _packages(PEERS / "powertools" / "requirements.txt")
     contestant = _python("powertools", "Powertools", packages)
     return msgspec.structs.replace(
@@ -133,16 +128,16 @@ def powertools(tell: Tell) -> Contestant:
     )
 
 
-def noop(tell: Tell) -> Contestant:
-    """Answer the flow that only says the events: the floor."""
-    tell("Installing the packages of the no-op flow")
+def noop(report: Report) -> Contestant:
+    """Return the flow that only publishes the events: the floor."""
+    report("Installing the packages of the no-op flow")
     packages = _packages(PEERS / "plain" / "requirements.txt")
     return _python("noop", "no-op handlers", packages)
 
 
-def typescript(tell: Tell) -> Contestant:
-    """Answer TypeScript, bundled and minified by esbuild."""
-    built = _build_typescript(tell)
+def typescript(report: Report) -> Contestant:
+    """Return TypeScript, bundled and minified by esbuild."""
+    built = _build_typescript(report)
     return Contestant(
         name="typescript",
         title="TypeScript, bundled",
@@ -156,9 +151,9 @@ def typescript(tell: Tell) -> Contestant:
     )
 
 
-def typescript_unbundled(tell: Tell) -> Contestant:
-    """Answer TypeScript, compiled and not bundled: the packages as npm installs them."""
-    built = _build_typescript(tell)
+def typescript_unbundled(report: Report) -> Contestant:
+    """Return TypeScript, compiled and not bundled: the packages as npm installs them."""
+    built = _build_typescript(report)
 
     def code(_: str) -> Files:
         compiled = {path.name: path.read_bytes() for path in (built / "compiled").glob("*.js")}
@@ -210,7 +205,7 @@ def _saga(name: str, title: str, packages: Path) -> Contestant:
 
 
 def _compiled(sources: Sequence[tuple[str, Path]]) -> dict[str, bytes]:
-    """Compile the code as the images do, and answer the files of byte code."""
+    """Compile the code as the images do, and return the files of byte code."""
     scratch = FILES / "compiled.pyc"
     compiled = {}
     for name, path in sources:
@@ -239,7 +234,7 @@ def _python(name: str, title: str, packages: Path) -> Contestant:
 
 
 def _python_command() -> str:
-    """Answer a Python with no packages of its own."""
+    """Return a Python with no packages of its own."""
     folder = FILES / f"python-{platform.python_version()}"
     if not (folder / "bin" / "python").exists():
         venv.create(folder, symlinks=True)
@@ -249,7 +244,7 @@ def _python_command() -> str:
 def _node() -> str:
     node = shutil.which("node")
     if node is None:
-        raise Trouble("The TypeScript peer needs Node.js: install node 20 or newer.")
+        raise UserError("The TypeScript peer needs Node.js: install node 20 or newer.")
     return node
 
 
@@ -268,7 +263,13 @@ def _packages(pins: Path, *, slimmed: bool = False) -> Path:
             *("--target", str(unfinished)),
         )
         if slimmed:
-            _run(sys.executable, str(slim), str(unfinished))
+            _run(
+                sys.executable,
+                str(slim),
+                str(unfinished),
+                str(ROOT / "plumbing"),
+                cwd=folder.parent,
+            )
         compileall.compile_dir(
             unfinished,
             quiet=2,
@@ -278,13 +279,13 @@ def _packages(pins: Path, *, slimmed: bool = False) -> Path:
     return folder
 
 
-def _build_typescript(tell: Tell) -> Path:
+def _build_typescript(report: Report) -> Path:
     """Compile and bundle the TypeScript peer in a copy of it, unless that is done."""
     sources = [*sorted(TYPESCRIPT.glob("*.json")), *sorted((TYPESCRIPT / "src").glob("*.ts"))]
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     folder = FILES / "typescript" / digest
     if not folder.exists():
-        tell("Building the TypeScript peer")
+        report("Building the TypeScript peer")
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         ours = shutil.ignore_patterns("node_modules", "compiled", "bundled")
@@ -298,5 +299,7 @@ def _build_typescript(tell: Tell) -> Path:
 def _run(*command: str, cwd: Path | None = None) -> None:
     ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if ran.returncode:
-        said = [line for line in (ran.stderr + ran.stdout).splitlines() if line.strip()]
-        raise Trouble(f"`{' '.join(command[:3])} ...` fails: {said[-1] if said else 'silently'}")
+        lines = [line for line in (ran.stderr + ran.stdout).splitlines() if line.strip()]
+        raise UserError(
+            f"`{' '.join(command[:3])} ...` fails: {lines[-1] if lines else 'silently'}"
+        )

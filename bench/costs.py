@@ -61,12 +61,12 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_prices() -> Prices:
-    """Answer the prices that the project has."""
+    """Return the prices that the project has."""
     return msgspec.json.decode(Path(__file__).with_name("prices.json").read_bytes(), type=Prices)
 
 
 def cost(order: PerOrder, cpu_ms: float, memory_mb: int, prices: Prices) -> Cost:
-    """Answer what a million such orders cost, whose functions take `cpu_ms` in all."""
+    """Return what a million such orders cost, whose functions take `cpu_ms` in all."""
     seconds = billed_ms(order, cpu_ms, memory_mb, prices) / 1000
     each = prices.per_million
     log_bytes = order.log_bytes + (
@@ -84,13 +84,13 @@ def cost(order: PerOrder, cpu_ms: float, memory_mb: int, prices: Prices) -> Cost
 
 
 def billed_ms(order: PerOrder, cpu_ms: float, memory_mb: int, prices: Prices) -> float:
-    """Answer how long the functions of an order run: they work, at their share, and wait."""
+    """Return how long the functions of an order run: they work, at their share, and wait."""
     share = min(1.0, memory_mb / MB_OF_A_PROCESSOR)
     return cpu_ms / share + waited_ms(order, prices)
 
 
 def waited_ms(order: PerOrder, prices: Prices) -> float:
-    """Answer how long the functions of an order wait for AWS, as it is assumed."""
+    """Return how long the functions of an order wait for AWS, as it is assumed."""
     assumed = prices.assumed
     waits = {"PutEvents": assumed.put_events_ms, "TransactWriteItems": assumed.transaction_ms}
     return sum(

@@ -1,4 +1,4 @@
-"""Give a handler events with nothing behind its AWS clients, and tell the best microseconds.
+"""Give a handler events with nothing behind its AWS clients, and print the best microseconds.
 
 Runs in a contestant's own environment: `python drive.py MODULE FUNCTION COUNT`, with the event and
 the stored item as JSON on its standard input.
@@ -26,7 +26,7 @@ class TransactionCanceledException(Exception):
 
 
 class Nothing:
-    """A client, resource and table at once, which answers at once."""
+    """A client, resource and table at once, which responds at once."""
 
     def __init__(self, item: Any) -> None:
         self._item = item
@@ -35,11 +35,11 @@ class Nothing:
         self.TransactionCanceledException = TransactionCanceledException
 
     def Table(self, name: str) -> "Nothing":  # boto3's name
-        """Answer a table, which is this again."""
+        """Return a table, which is this again."""
         return self
 
     def get_item(self, **request: Any) -> Any:
-        """Answer the stored item."""
+        """Return the stored item."""
         return {"Item": self._item}
 
     def put_events(self, **request: Any) -> Any:
@@ -87,7 +87,7 @@ class Context:
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Answer that there is time."""
+        """Return that there is time."""
         return 20_000
 
 
@@ -104,7 +104,7 @@ def main(module: str, function: str, count: int) -> None:
     context = Context()
     batches = 10
     best = float("inf")
-    told = sys.stdout
+    output = sys.stdout
     with Path(os.devnull).open("w") as sys.stdout:
         # As the runtime client has it, so that lines are made and written.
         logs = logging.StreamHandler(sys.stdout)
@@ -118,7 +118,7 @@ def main(module: str, function: str, count: int) -> None:
             for _ in range(count // batches):
                 handler(given["event"], context)
             best = min(best, (time.perf_counter() - began) / (count // batches))
-    print(best * 1e6, file=told)
+    print(best * 1e6, file=output)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from bench.contestants import Tell
+from bench.contestants import Report
 from bench.shop import Shop
 from bench.spread import Spread, percentile, spread, turns
+from harness.errors import UserError
 from harness.orders import SCENARIOS
-from harness.trouble import Trouble
 
 HAPPY = SCENARIOS["happy"]
 WARM_UP = 10
@@ -30,7 +30,7 @@ class EndToEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(
-    shops: Sequence[Shop], rounds: int, at_a_time: int, load_seconds: float, tell: Tell
+    shops: Sequence[Shop], rounds: int, at_a_time: int, load_seconds: float, report: Report
 ) -> dict[str, EndToEnd]:
     """Let the shops take orders in turn, one each at a time; and each a load of them by itself."""
     alone: dict[str, list[float]] = {shop.contestant.name: [] for shop in shops}
@@ -40,14 +40,14 @@ def measure(
         for _ in range(WARM_UP):
             shop.run(HAPPY)
     for turn in range(rounds):
-        tell(f"Orders one by one, turn {turn + 1} of {rounds}")
+        report(f"Orders one by one, turn {turn + 1} of {rounds}")
         before = [shop.functions_cpu_ms() for shop in shops]
         for in_turn in turns(shops, at_a_time):
             for shop in in_turn:
                 alone[shop.contestant.name].append(_happy(shop))
         for shop, spent_before in zip(shops, before, strict=True):
             spent[shop.contestant.name] += shop.functions_cpu_ms() - spent_before
-        tell(f"Orders under load, turn {turn + 1} of {rounds}")
+        report(f"Orders under load, turn {turn + 1} of {rounds}")
         for shop in shops:
             loaded[shop.contestant.name] += _load(shop, load_seconds / rounds)
     return {
@@ -65,12 +65,12 @@ def measure(
 def _happy(shop: Shop) -> float:
     ended = shop.run(HAPPY)
     if ended.status != "SHIPPING_SCHEDULED":
-        raise Trouble(f"A happy order of {shop.contestant.title} ends as {ended.status}")
+        raise UserError(f"A happy order of {shop.contestant.title} ends as {ended.status}")
     return ended.took_ms
 
 
 def _load(shop: Shop, seconds: float) -> list[float]:
-    """Place orders at their times, however long others take, and answer what each took."""
+    """Place orders at their times, however long others take, and return what each took."""
     began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
         placed = []

@@ -1,4 +1,4 @@
-"""What the functions are given: the samples of the contracts, and the order as it stands."""
+"""What the functions are given: the samples of the contracts, and the order as it is stored."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ REQUEST = {"customerId": "CUST-1", "sku": "COFFEE", "quantity": 2, "amountCents"
 
 
 def event(service: str) -> bytes:
-    """Answer an event that this service takes, as Lambda hands it over."""
+    """Return an event that this service consumes, as Lambda delivers it."""
     if service == "create_order":
         return json.dumps(_request()).encode()
-    return _heard_by(service).sample.read_bytes()
+    return _consumed_by(service).sample.read_bytes()
 
 
 def item(service: str) -> dict[str, Any]:
-    """Answer the order as it is stored when that event comes, in DynamoDB's JSON."""
+    """Return the order as it is stored when that event is delivered, in DynamoDB's JSON."""
     if service == "create_order":
         return {}
-    contract = _heard_by(service)
+    contract = _consumed_by(service)
     sample = json.loads(contract.sample.read_text())
     detail = sample["detail"]
     stored = {
         **{"failureReason" if name == "reason" else name: value for name, value in detail.items()},
-        "status": contract.said.status,  # type: ignore[attr-defined]  # every event has it
-        "event": {
+        "status": contract.published.status,  # type: ignore[attr-defined]  # every event has it
+        "outbox": {
             "source": sample["source"],
             "detailType": sample["detail-type"],
             "detail": json.dumps(detail, separators=(",", ":")),
@@ -40,12 +40,12 @@ def item(service: str) -> dict[str, Any]:
     return {name: serialize(value) for name, value in stored.items()}
 
 
-def _heard_by(service: str) -> Contract:
-    return next(contract for contract in CONTRACTS if service in contract.heard)
+def _consumed_by(service: str) -> Contract:
+    return next(contract for contract in CONTRACTS if service in contract.consumers)
 
 
 def _request() -> dict[str, Any]:
-    """Build POST /orders as API Gateway hands it over (payload format 2.0)."""
+    """Build POST /orders as API Gateway sends it (payload format 2.0)."""
     return {
         "version": "2.0",
         "routeKey": "ANY /orders",

@@ -46,11 +46,11 @@ class Function:
         self._runtime.__exit__()
 
     def ready(self) -> float:
-        """Wait for its first `next`; answer the milliseconds since its start."""
+        """Wait for its first `next`; return the milliseconds since its start."""
         return 1000 * (self._runtime.wait_for("next", self.process).at - self._began)
 
     def handle(self, event: bytes) -> float:
-        """Let it handle an event and come back for the next; answer its milliseconds."""
+        """Let it handle an event and come back for the next; return its milliseconds."""
         given = time.perf_counter()
         self._runtime.give(event)
         answered = self._runtime.wait_for("response", self.process).at
@@ -58,18 +58,18 @@ class Function:
         return 1000 * (answered - given)
 
     def cpu_ms(self) -> float:
-        """Answer the processor time that all its threads had, in milliseconds."""
+        """Return the processor time that all its threads had, in milliseconds."""
         tasks = (self._proc / "task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 
     def peak_memory(self) -> int:
-        """Answer the most bytes of memory that it had."""
+        """Return the most bytes of memory that it had."""
         lines = (self._proc / "status").read_text().splitlines()
         [line] = [line for line in lines if line.startswith("VmHWM:")]
         return int(line.split()[1]) * 1024
 
     def bytes_loaded(self) -> int:
-        """Answer the bytes that it read of files, and those of its packages' libraries."""
+        """Return the bytes that it read of files, and those of its packages' libraries."""
         read = (self._proc / "io").read_text().splitlines()[0].removeprefix("rchar: ")
         maps = (self._proc / "maps").read_text().splitlines()
         libraries = {line.split(maxsplit=5)[5] for line in maps if str(FILES) in line}

@@ -14,11 +14,11 @@ import msgspec
 
 from bench import events
 from bench.cold_start import SERVICE
-from bench.contestants import FIVE, Contestant, Tell, settings
+from bench.contestants import FIVE, Contestant, Report, settings
 from bench.function import Function
 from bench.spread import Spread, spread, turns
 from bench.stand_ins import Aws
-from harness.trouble import Trouble
+from harness.errors import UserError
 
 DRIVER = Path(__file__).with_name("drive.py")
 
@@ -41,14 +41,14 @@ def measure(
     batches: int,
     at_a_time: int,
     warm_up: int,
-    tell: Tell,
+    report: Report,
     *,
     count_instructions: bool,
 ) -> dict[str, dict[str, Handling]]:
     """Give each function events in batches, the contestants in turn."""
     found: dict[str, dict[str, Handling]] = {contestant.name: {} for contestant in contestants}
     for service in FIVE:
-        tell(f"Handling events in {service}")
+        report(f"Handling events in {service}")
         whole = _whole(contestants, service, batches, at_a_time, warm_up)
         own = _own(contestants, service, batches)
         for contestant in contestants:
@@ -68,7 +68,7 @@ def measure(
 def _whole(
     contestants: Sequence[Contestant], service: str, batches: int, at_a_time: int, warm_up: int
 ) -> dict[str, list[float]]:
-    """Measure whole processes; each answers the mean of each batch."""
+    """Measure whole processes; each returns the mean of each batch."""
     event = events.event(service)
     found: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def _whole(
 
 
 def _own(contestants: Sequence[Contestant], service: str, runs: int) -> dict[str, list[float]]:
-    """Measure handlers by themselves; each run answers the best of its batches."""
+    """Measure handlers by themselves; each run returns the best of its batches."""
     found: dict[str, list[float]] = {c.name: [] for c in contestants if _is_python(c)}
     for _ in range(max(1, runs // 2)):
         for contestant in contestants:
@@ -141,7 +141,7 @@ def _drive(
         check=False,
     )
     if driven.returncode:
-        raise Trouble(f"{service} of {contestant.title} cannot be driven: {driven.stderr[-500:]}")
+        raise UserError(f"{service} of {contestant.title} cannot be driven: {driven.stderr[-500:]}")
     return driven
 
 

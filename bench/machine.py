@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.images import engine_trouble
+from harness.images import engine_problem
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ def describe() -> Machine:
         python=platform.python_version(),
         node=_says("node", "--version").lstrip("v"),
         load=os.getloadavg()[0],
-        engine=engine_trouble() is None,
+        engine=engine_problem() is None,
     )
 
 
@@ -53,7 +53,7 @@ def _field(file: str, name: str) -> str:
 
 def _says(*command: str) -> str:
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-        return said.stdout.strip() or "unknown"
+        output = subprocess.run(command, capture_output=True, text=True, check=False)
+        return output.stdout.strip() or "unknown"
     except FileNotFoundError:
         return "none"

@@ -1,13 +1,15 @@
-"""docs/performance.md, from what a run found."""
+"""docs/performance.md: the figures and tables of a run, for the template beside this file."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from bench.calls import PerOrder
+from bench.calls import SERVICES_OF, PerOrder
 from bench.cold_start import SERVICE
 from bench.contention import HOLD_SECONDS, SHARDS, Contention
 from bench.costs import MB_OF_A_PROCESSOR, Cost, billed_ms, cost, read_prices, waited_ms
@@ -17,35 +19,71 @@ from bench.scale import AtScale
 from bench.spread import Spread
 
 MEMORY_MB = 512  # as the stacks have it
-SERVICES_OF = {
-    "happy": ("create_order", "reserve_inventory", "charge_payment", "notify_shipping"),
-    "out-of-stock": ("create_order", "reserve_inventory"),
-    "declined": ("create_order", "reserve_inventory", "charge_payment", "release_inventory"),
-}
+TEMPLATE = Path(__file__).with_name("performance.md.in")
+_PEERS = ("plain", "powertools", "typescript")
 
 
 def build(found: Results) -> str:
-    """Write the page."""
-    parts = [
-        _head(found),
-        _aims(found),
-        _cold_start(found),
-        _HOW,
-        _handling(found),
-        _calls(found),
-        _dollars(found),
-        _end_to_end(found),
-        _scale(found),
-        _contention(found.contention),
-        _memory(found),
-        _PROMISES,
-    ]
-    blocks = [block for block in "\n\n".join(parts).split("\n\n") if block.strip()]
+    """Fill the template with a run's figures, and break its lines again."""
+    page = TEMPLATE.read_text().format_map(_figures(found))
+    blocks = [block for block in page.split("\n\n") if block.strip()]
     return "\n\n".join(map(_fill, blocks)) + "\n"
 
 
-def summary(found: Results) -> str:
-    """Write the table of the README."""
+def _figures(found: Results) -> dict[str, Any]:
+    """Return what the template names."""
+    prices = read_prices()
+    start, order = found.cold_start["saga"], found.calls["saga"]["happy"]
+    x86, arm = prices.lambda_gb_second["x86_64"], prices.lambda_gb_second["arm64"]
+    gigabytes = MEMORY_MB / 1024
+    slower = [found.titles[name] for name in _PEERS if _to_the_saga(found, name) < 1]
+    takes = "takes" if len(slower) == 1 else "take"
+    ends = next(iter(found.end_to_end.values()))
+    return {
+        "quick": "\n\n**A quick run: too few of each to compare.**" if found.quick else "",
+        "machine": found.machine,
+        "engine": "an engine was available, and not used"
+        if found.machine.engine
+        else "no engine was available",
+        "summary": _summary(found),
+        "aims": _aims(found),
+        "reads_cost": _reads_cost(found),
+        "slower": f"{_and(slower) or 'none'} {takes} longer",
+        "noop_calls": found.calls["noop"]["happy"].calls,
+        "cold_start": _cold_start(found),
+        "starts": len(start.to_next_ms.values),
+        "handling": _handling(found),
+        "instructions": _instructions(found),
+        "calls": _calls(found),
+        "dollars": _dollars(found),
+        "prices": prices,
+        "memory_mb": MEMORY_MB,
+        "sweep": _sweep(found),
+        "end_to_end": _end_to_end(found),
+        "alone": len(ends.alone.values),
+        "loaded": len(ends.loaded.values),
+        "scale": _scale(found),
+        "contention": _contention(found.contention),
+        "hold_ms": 1000 * HOLD_SECONDS,
+        "sold": 1 / HOLD_SECONDS,
+        "shards": SHARDS,
+        "memory": _memory(found),
+        "mb_of_a_processor": MB_OF_A_PROCESSOR,
+        "peak_mb": start.peak_memory.median / 1e6,
+        "waited_ms": waited_ms(order, prices) / 4,
+        "of_a_start": start.to_next_ms.median * 1000 * gigabytes * x86,
+        "arm_percent": 100 * (1 - arm / x86),
+        "provisioned": 5 * gigabytes * 30 * 86_400 * prices.provisioned_gb_second,
+    }
+
+
+def _to_the_saga(found: Results, name: str) -> float:
+    """Return the saga's end-to-end time to a contestant's."""
+    return found.end_to_end["saga"].alone.to(found.end_to_end[name].alone)
+
+
+def _summary(found: Results) -> str:
+    """Return the table of the most important figures."""
     names = ("saga", *_PEERS)
 
     def row(label: str, values: Iterable[float], digits: int = 0) -> tuple[str, ...]:
@@ -56,7 +94,7 @@ def summary(found: Results) -> str:
     dollars = [_cost(found, name, "happy", happy[name]).total for name in names]
     rows = [
         row("cold start to the first `next`, ms", (cold[n].to_next_ms.median for n in names)),
-        row("to the first answer, ms", (cold[n].to_answer_ms.median for n in names)),
+        row("to the first response, ms", (cold[n].to_answer_ms.median for n in names)),
         row("memory, MB", (cold[n].peak_memory.median / 1e6 for n in names)),
         row("POST to the end, warm, p50, ms", (ends[n].alone.median for n in names)),
         row("calls of AWS for a happy order", (happy[n].calls for n in names)),
@@ -66,7 +104,7 @@ def summary(found: Results) -> str:
 
 
 def _fill(block: str) -> str:
-    """Break the lines of a paragraph, or of a list's points, anew: figures come in all lengths."""
+    """Break the lines of a paragraph, or of a list's points: figures come in all lengths."""
     block = block.strip("\n")
     if block.startswith(("|", "#", "!")):
         return block
@@ -82,36 +120,6 @@ def _fill(block: str) -> str:
         )
         for point in points
     )
-
-
-def _head(found: Results) -> str:
-    machine = found.machine
-    quick = "\n\n**A quick run: too few of each to say anything.**" if found.quick else ""
-    engine = "an engine was there, and not used" if machine.engine else "no engine was there"
-    return f"""
-# Performance
-
-Written by `make bench`, from [performance.json](performance.json); to be changed in
-[bench/page.py](../bench/page.py). Everything is measured in one run, the contestants in turn and each
-turn in another order, so that what slows the machine slows all of them. Times are of this machine and
-this emulator, for comparing; counts hold anywhere.{quick}
-
-The contestants: **the saga** with the packages of its images; three peers that are the same flow as
-people write it, in [bench/peers](../bench/peers): **(a)** [plain](../bench/peers/plain) boto3 and
-pydantic 2, **(b)** the same with [Powertools](../bench/peers/powertools) (parser, logger,
-idempotency), **(c)** [TypeScript](../bench/peers/typescript) on the AWS SDK v3 and zod, bundled and
-minified by esbuild; and a flow of [no-op handlers](../bench/peers/noop), which say the next event
-and do nothing else. All Python runs in `awslambdaric`. AWS's runtime client for Node has to be
-compiled; (c) runs in [forty lines](../bench/peers/typescript/runtime.mjs) that speak the same API,
-and starts a little faster by it than on Lambda.
-
-| | |
-|---|---|
-| measured | {machine.measured}, commit {machine.commit} |
-| machine | {machine.processor}, {machine.processors} processors, {machine.memory_gb:.0f} GB; load before the run {machine.load:.1f} |
-| software | {machine.system}, Python {machine.python}, Node {machine.node} |
-| functions | processes of this machine, with the files that an image would have ({engine}) |
-"""
 
 
 def _aims(found: Results) -> str:
@@ -132,11 +140,11 @@ def _aims(found: Results) -> str:
     rows = [
         ("cold start to the first `next`, to (a)", "≤ 0.5", f"{to_plain:.2f}", to_plain <= 0.5),
         ("the same, by the processor's time", "", f"{work['plain']:.2f}", None),
-        ("cold start to the first answer, to (a)", "", f"{answers['plain']:.2f}", None),
+        ("cold start to the first response, to (a)", "", f"{answers['plain']:.2f}", None),
         ("cold start to the first `next`, to (c)", "≤ 1.0", f"{to_bundled:.2f}", to_bundled <= 1),
         ("the same, by the processor's time", "", f"{work['typescript']:.2f}", None),
         ("the same, to (c) not bundled", "", f"{starts['typescript-unbundled']:.2f}", None),
-        ("cold start to the first answer, to (c)", "", f"{answers['typescript']:.2f}", None),
+        ("cold start to the first response, to (c)", "", f"{answers['typescript']:.2f}", None),
         (
             "handler time of an event, most of five",
             "≤ 100 µs",
@@ -161,25 +169,7 @@ def _aims(found: Results) -> str:
         ("code layer of an image", "< 100 KB", f"{code:.0f} KB", code < 100),
     ]
     verdicts = {True: "met", False: "**not met**", None: ""}
-    return f"""
-## What was aimed at, and what is
-
-{_table(("", "aim", "is", ""), [(*row[:3], verdicts[row[3]]) for row in rows])}
-
-Ratios of times are those of two starts, or two orders, of a turn, and of these the median.
-
-Where we lose, and why:
-
-- **Ten calls, not eight.** Two strongly consistent reads come before what cannot be taken back, the
-  charge and the booking ([decisions](decisions.md)). That stays. They cost {_reads_cost(found)}.
-- **Of the peers, {_and(slower) or "none"} {"takes" if len(slower) == 1 else "take"} longer from end to
-  end than the saga.** The others make two calls fewer and write smaller items, because they leave
-  out what [the last section](#what-the-peers-do-not-promise) lists.
-- **The floor is low.** A no-op flow makes {calls["noop"]["happy"].calls} calls; the emulator
-  answers each in 1 to 2 ms, so that an order's time is little but calls.
-- **pydantic 2 is fast too.** Both decode an event in microseconds; the saga's own code also reads the
-  stored order, compares all that an event tells with it, and stores the event that it says.
-"""
+    return _table(("", "aim", "is", ""), [(*row[:3], verdicts[row[3]]) for row in rows])
 
 
 def _cold_start(found: Results) -> str:
@@ -200,67 +190,13 @@ def _cold_start(found: Results) -> str:
         f"`{SERVICE}`",
         "to the first `next`, ms",
         "CPU of that, ms",
-        "to the first answer, ms",
+        "to the first response, ms",
         "CPU of the first / second event, ms",
         "peak memory, MB",
         "loaded, MB",
         "image adds, MB",
     )
-    count = len(found.cold_start["saga"].to_next_ms.values)
-    return f"""
-## Cold start
-
-![Cold starts](performance-cold-start.svg)
-
-{_table(header, rows)}
-
-{count} starts each, in turn, page cache warm: median, and in brackets the middle 80 %. The first
-answer includes the first calls of DynamoDB and EventBridge over TLS, to a stand-in that answers at
-once: what is missing is the network, the download of the image, and the start of the virtual machine.
-Loaded is what the process reads through system calls until its first `next`, with the libraries of its
-packages; image adds is the packages' folder and the code. Under load from elsewhere the CPU column is
-the steadier one. (a) makes a resource of boto3's for its table, as is usual.
-"""
-
-
-_HOW = """
-## What makes a start short
-
-From the start of `charge_payment` to its first `next`, on 2026-11-24, a quiet machine: instructions as
-valgrind counts them, and the median of 15 starts in turn. Each step comes on top of those above it.
-
-| step | millions of instructions | ms | |
-|---|---|---|---|
-| boto3's clients, packages as pip installs them | 1,030 | 225 | |
-| [slim.py](../plumbing/image/slim.py): of the descriptions only six operations of DynamoDB and EventBridge, no documentation, only their addresses | 778 | 161 | -28 % |
-| [the same clients from botocore](../plumbing/aws.py), without boto3 around them: no s3transfer, multiprocessing, resources | 706 | 146 | -9 % |
-| [garbage is looked for](../plumbing/__init__.py) after 100,000 new objects instead of 700, from before botocore is imported | 682 | 139 | -5 % |
-
-The largest step is not in the table, because it comes after the first `next`: OpenSSL 3 takes 30 ms
-of the processor to read botocore's 126 root certificates, once for each client, in the first event,
-where a function of 512 MB has a quarter of a processor: some 200 ms. `slim.py` keeps the five that
-Amazon Trust Services recommends for a trust store of one's own; they are read in 1 ms. A network whose
-TLS goes through an authority of its own names its bundle by `AWS_CA_BUNDLE`, as ever.
-
-Both clients are made while the function starts, from one session, which reads each description once;
-that phase has a full processor, and is billed since August 2025. Connections are kept alive between
-events by botocore. Time-outs and tries of a call are fitted to the function's time-out in
-[aws.py](../plumbing/aws.py). Byte code comes with the image, and is not compared with its source at
-each import.
-
-Tried, and not taken:
-
-| what | would save | why not |
-|---|---|---|
-| HTTP and signing by hand | 436 of 682 million instructions | retries, errors, credentials and endpoints would be ours to keep right |
-| a call while starting, to have the connections open | two TLS handshakes and some 10 ms of CPU of the first event | it needs a permission that no step needs, or a call that is denied; and a start fails when AWS does |
-| the same without a network, through botocore's event `before-send` | 2 to 3 ms of 15 of the first event | not worth its lines |
-| no validation of parameters | 5 % of a call's CPU | it names the wrong field |
-| descriptions not compressed | 4 million instructions | 0.4 MB more to load |
-| byte code without docstrings (`-OO`) or columns | nothing, or 1 million | the base has no such byte code of the standard library |
-| `.dist-info` left out | 0.7 MB, never read | scanners for vulnerabilities read it |
-| urllib3 before 2.2, which does not import `importlib.metadata` | 9 ms | no fixes |
-"""
+    return _table(header, rows)
 
 
 def _handling(found: Results) -> str:
@@ -279,27 +215,20 @@ def _handling(found: Results) -> str:
         found.titles[name] for name, services in found.handling.items() if services[SERVICE].own_us
     ]
     header = ("", *(f"{n}, ms" for n in names), *(f"{n}, own code, µs" for n in python))
+    return _table(header, rows)
+
+
+def _instructions(found: Results) -> str:
     counted = [
         f"{found.titles[name]} {services[SERVICE].own_instructions:,}"
         for name, services in found.handling.items()
         if services[SERVICE].own_instructions
     ]
-    instructions = (
+    return (
         f"Instructions of own code for an event in `{SERVICE}`: {', '.join(counted)}."
         if counted
-        else "No valgrind was there to count instructions."
+        else "No valgrind was available to count instructions."
     )
-    return f"""
-## Handling an event
-
-{_table(header, rows)}
-
-The first columns are milliseconds of the processor for a warm function to take an event and come back
-for the next: runtime client, handler, SDK, HTTP, TLS. A call of AWS is 0.6 to 0.9 ms of that, and the
-saga makes one more in `charge_payment` and `notify_shipping`. Own code is decode, decide and encode,
-the log line included, with nothing behind the clients; boto3's tables, which (a) and (b) use, are
-given their conversion of values, as that is encoding too. {instructions}
-"""
 
 
 def _calls(found: Results) -> str:
@@ -332,20 +261,10 @@ def _calls(found: Results) -> str:
         "log lines / bytes",
         "of these",
     )
-    return f"""
-## Calls, units and bytes of an order
-
-{_table(header, rows)}
-
-Counted by a proxy before the emulator, one order at a time; units by DynamoDB's rules from the items
-before and after each write ([units.py](../bench/units.py)), those of the index of open orders
-included: two of the saga's nine are for it. (b) writes to a table of its own for idempotency, twice
-an event.
-"""
+    return _table(header, rows)
 
 
 def _dollars(found: Results) -> str:
-    prices = read_prices()
     rows = []
     for name in ("saga", *_PEERS):
         for outcome, order in found.calls[name].items():
@@ -359,19 +278,7 @@ def _dollars(found: Results) -> str:
                 )
             )
     fields = ("writes", "reads", "events", "HTTP", "requests", "duration", "logs", "all")
-    assumed = prices.assumed
-    return f"""
-## Dollars for a million orders
-
-{_table(("", "outcome", *fields), rows)}
-
-List prices of {prices.region} on {prices.date} ([prices.json](../bench/prices.json) names the sources),
-x86, {MEMORY_MB} MB. Duration is the measured CPU at the share of a processor that {MEMORY_MB} MB have, and
-**assumed** waits, for no AWS account was at hand: {assumed.dynamodb_call_ms:g} ms for a call of
-DynamoDB, {assumed.transaction_ms:g} for a transaction, {assumed.put_events_ms:g} for PutEvents. Log
-lines are within, the platform's own too. Not within: the sweep (43,200 runs a month, {_sweep(found)},
-for any number of orders), cold starts, storage, alarms, free tiers.
-"""
+    return _table(("", "outcome", *fields), rows)
 
 
 def _end_to_end(found: Results) -> str:
@@ -397,19 +304,7 @@ def _end_to_end(found: Results) -> str:
         "p99",
         "functions' CPU, ms",
     )
-    count = next(iter(found.end_to_end.values()))
-    return f"""
-## End to end
-
-![End to end](performance-end-to-end.svg)
-
-{_table(header, rows)}
-
-{len(count.alone.values)} orders one by one and {len(count.loaded.values)} under the steady load each, every
-contestant on an emulator of its own, in turn. The end is when the last write was about to be made, as
-the write says, so that no polling is in the figures. The no-op flow makes one write, to be seen by.
-The sweep does not run by itself meanwhile: what a run takes is told below.
-"""
+    return _table(header, rows)
 
 
 def _scale(found: Results) -> str:
@@ -438,19 +333,7 @@ def _scale(found: Results) -> str:
         "read units",
         "ms",
     )
-    return f"""
-## Scale
-
-![Scale](performance-scale.svg)
-
-{_table(header, rows)}
-
-What an order takes does not hang on how many there are: each step reads and writes by key. The
-sweep reads an index that has open orders only, over sixteen partitions and that of orders given up:
-seventeen queries of half a unit, however many orders have ended. A page of it holds some thousands of
-open orders. Times grow where the emulator's do, which keeps its tables in Python; on DynamoDB neither
-does.
-"""
+    return _table(header, rows)
 
 
 def _contention(found: Sequence[Contention]) -> str:
@@ -471,26 +354,7 @@ def _contention(found: Sequence[Contention]) -> str:
         "conflicts an order",
         "left to Lambda's retry, %",
     )
-    return f"""
-## A hot SKU
-
-![A hot SKU](performance-contention.svg)
-
-{_table(header, rows)}
-
-The emulator makes one write after the other and never refuses one for a conflict, so that this is a
-**model of DynamoDB** under the saga's own code: a transaction holds its items for
-{1000 * HOLD_SECONDS:g} ms, one that comes meanwhile is refused and tried again with the pauses of
-[conditional_write.py](../plumbing/conditional_write.py). Buyers order without a pause. One SKU in one item
-is sold some {1 / HOLD_SECONDS:.0f} times a second, however many want it; more buyers make more
-conflicts, each of which is billed like a write, and orders that eight tries do not get through are
-tried again by Lambda a minute later. None is lost, and none is sold twice.
-
-What to do about it, in this order: nothing, below some fifty orders a second of one SKU; spread the
-units of a hot SKU over several items (`SKU#1` … `SKU#{SHARDS}`: the table has it with {SHARDS}), at the
-price of an order that finds one item empty and has to try the next; or a queue in front, grouped by
-SKU, which makes buyers wait instead of colliding.
-"""
+    return _table(header, rows)
 
 
 def _memory(found: Results) -> str:
@@ -519,52 +383,11 @@ def _memory(found: Results) -> str:
         "duration, $ a million orders",
         "all, $",
     )
-    x86, arm = prices.lambda_gb_second["x86_64"], prices.lambda_gb_second["arm64"]
-    of_a_start = start.to_next_ms.median / 1000 * MEMORY_MB / 1024 * x86
-    provisioned = 5 * MEMORY_MB / 1024 * 30 * 86_400 * prices.provisioned_gb_second
-    return f"""
-## Memory, architecture, snapshots
-
-{_table(header, rows)}
-
-Computed from the measured CPU; at {MB_OF_A_PROCESSOR} MB a function has one processor, below that
-its share. A function needs {start.peak_memory.median / 1e6:.0f} MB, so that memory is bought for the
-processor alone: {MEMORY_MB} MB is where the work of an event falls below what it waits for AWS
-({waited_ms(order, prices) / 4:.0f} ms, assumed), and doubling it again buys little time for its money.
-
-- **A cold start** costs {of_a_start * 1e6:.2f} $ a million at {MEMORY_MB} MB, by the time measured here.
-- **SnapStart** would take the start away, and is not for container images ("Improving startup
-  performance with Lambda SnapStart", AWS Lambda developer guide). Unmeasured. With zip files, mind that ids and connections made while starting are in
-  every copy: the saga makes no ids there.
-- **ARM** is {100 * (1 - arm / x86):.0f} % cheaper by the second: `-c architecture=arm64`. Its speed is
-  unmeasured here.
-- **Provisioned concurrency**: one copy of each of the five functions is {provisioned:.0f} $ in thirty
-  days, before calls. Unmeasured.
-"""
-
-
-_PROMISES = """
-## What the peers do not promise
-
-They are programs that a good engineer would let pass, and faster for what they leave out:
-
-| | the saga | (a), (c) | (b) |
-|---|---|---|---|
-| a crash between write and publish | the stored event is said again | the order stays where it is: the next delivery finds the step done, and says nothing | the next delivery runs the step again, without a condition on the status |
-| an order that stands still | the sweep resumes it | nothing does | nothing does |
-| a charge only for an order that stands where money may move | read before the charge | no | no |
-| a late or forged event | compared with what is stored; an error | status only | no |
-| the same POST twice | one order, by `Idempotency-Key` | two orders | two orders |
-| the same event, the same bytes and ids | yes | new ids in (c), and for the reservation in (a) | within the hour that its record is kept |
-| wrong requests | every field named, as RFC 9457 has it | the library's errors | the library's errors |
-| looking an order up | `GET /orders/{orderId}` | no | no |
-"""
-
-_PEERS = ("plain", "powertools", "typescript")
+    return _table(header, rows)
 
 
 def _own(found: Results, name: str) -> dict[str, float]:
-    """Answer the microseconds of own code by service."""
+    """Return the microseconds of own code by service."""
     return {
         service: handling.own_us.median
         for service, handling in found.handling[name].items()
@@ -573,7 +396,7 @@ def _own(found: Results, name: str) -> dict[str, float]:
 
 
 def _cpu(found: Results, name: str, outcome: str) -> float:
-    """Answer the milliseconds of the processor that the functions of an order take, warm."""
+    """Return the milliseconds of the processor that the functions of an order take, warm."""
     services = found.handling[name]
     return sum(services[service].whole_ms.median for service in SERVICES_OF[outcome])
 
@@ -601,7 +424,7 @@ def _sweep(found: Results) -> str:
 
 
 def _at_scale(found: Results, at: AtScale) -> float:
-    """Answer the dollars of a million happy orders with a table of this size."""
+    """Return the dollars of a million happy orders with a table of this size."""
     order = msgspec.structs.replace(
         found.calls["saga"]["happy"], write_units=at.write_units, read_units=at.read_units
     )

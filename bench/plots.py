@@ -38,10 +38,10 @@ mpl.rcParams.update(
 
 
 def cold_start(found: Any, axes: Axes) -> None:
-    """Draw bars to the first `next` and to the first answer, with the middle eighty per cent."""
+    """Draw bars to the first `next` and to the first response, with the middle eighty per cent."""
     names = list(found["cold_start"])[::-1]
     for offset, (field, label) in enumerate(
-        (("to_answer_ms", "to the first answer"), ("to_next_ms", "to the first next"))
+        (("to_answer_ms", "to the first response"), ("to_next_ms", "to the first next"))
     ):
         spreads = [found["cold_start"][name][field] for name in names]
         medians = [spread["median"] for spread in spreads]

@@ -13,12 +13,12 @@ from uuid import UUID, uuid5
 import msgspec
 
 from bench.calls import sum_up
-from bench.contestants import Tell
+from bench.contestants import Report
 from bench.end_to_end import HAPPY
 from bench.shop import ORDERS_TABLE, SWEEP, Shop
 from bench.wire import Wire
-from harness.deploy import stack_name
-from harness.trouble import Trouble
+from harness.errors import UserError
+from harness.names import stack_name
 
 BATCH = 25  # the most that BatchWriteItem takes
 AT_ONCE = 4
@@ -39,7 +39,7 @@ class AtScale(msgspec.Struct, frozen=True, kw_only=True):
     sweep_ms: float
 
 
-def measure(shop: Shop, sizes: Sequence[int], orders: int, tell: Tell) -> list[AtScale]:
+def measure(shop: Shop, sizes: Sequence[int], orders: int, report: Report) -> list[AtScale]:
     """Fill the table to each of these sizes, and measure there."""
     found = []
     order_id, began = shop.place(HAPPY)
@@ -47,10 +47,10 @@ def measure(shop: Shop, sizes: Sequence[int], orders: int, tell: Tell) -> list[A
     model = shop.dynamodb.get_item(TableName=ORDERS_TABLE, Key={"orderId": {"S": order_id}})["Item"]
     filled = 0
     for size in sizes:
-        tell(f"Filling the table to {size} orders")
+        report(f"Filling the table to {size} orders")
         _fill(shop, model, filled, size)
         filled = size
-        tell(f"Measuring with {size} orders in the table")
+        report(f"Measuring with {size} orders in the table")
         found.append(_measure(shop, size, orders))
     return found
 
@@ -88,12 +88,12 @@ def _measure(shop: Shop, size: int, orders: int) -> AtScale:
 
 
 def _sweep(shop: Shop) -> float:
-    """Run the sweep; answer its milliseconds."""
+    """Run the sweep; return its milliseconds."""
     began = time.perf_counter()
-    answer = shop.functions.invoke(FunctionName=stack_name(SWEEP), Payload=b"{}")
+    response = shop.functions.invoke(FunctionName=stack_name(SWEEP), Payload=b"{}")
     took = 1000 * (time.perf_counter() - began)
-    if "FunctionError" in answer:
-        raise Trouble(f"The sweep failed: {json.loads(answer['Payload'].read())}")
+    if "FunctionError" in response:
+        raise UserError(f"The sweep failed: {json.loads(response['Payload'].read())}")
     return took
 
 

@@ -13,14 +13,16 @@ import httpx
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
-from bench.contestants import FILES, FIVE, IDEMPOTENCY_TABLE, Contestant, Tell
+from bench.contestants import FILES, FIVE, IDEMPOTENCY_TABLE, Contestant, Report
 from harness import deploy, emulator
-from harness.deploy import PLATFORM, PREFIX, session, stack_name
+from harness.deploy import session
 from harness.emulator import Emulator
-from harness.environment import HOME, SHELVES
-from harness.orders import ENDS, Request
-from harness.stock import Stock
-from harness.trouble import Trouble
+from harness.environment import HOME
+from harness.errors import UserError
+from harness.names import PLATFORM, PREFIX, stack_name
+from harness.orders import Request
+from harness.saga import FINAL
+from harness.stock import SEED_STOCK, Stock
 
 ORDERS_TABLE = f"{PREFIX}-orders"
 SWEEP = "resume_orders"
@@ -31,7 +33,7 @@ LOOK_SECONDS = 0.01
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """An order at its end: its status, and the milliseconds from POST to there.
 
-    The end is when the last write of the order was about to be made, as that write says: no
+    The end is when the last write of the order was about to be made, from that write: no
     polling is in it, and not the few milliseconds of the write itself, for none of the contestants.
     """
 
@@ -77,9 +79,9 @@ class Shop:
             Name=stack_name(SWEEP), State="DISABLED", **{name: schedule[name] for name in kept}
         )
 
-    def furnish(self) -> None:
-        """Stock the shelves, and make the table of those who need one more."""
-        Stock(self.endpoint).open({**SHELVES, "COFFEE": 10**9})
+    def provision(self) -> None:
+        """Add the seed stock, and make the table of the contestant that needs one more."""
+        Stock(self.endpoint).seed({**SEED_STOCK, "COFFEE": 10**9})
         self.dynamodb.create_table(
             TableName=IDEMPOTENCY_TABLE,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -88,19 +90,19 @@ class Shop:
         )
 
     def place(self, order: Request) -> tuple[str, float]:
-        """Place an order; answer its id, and the time of day before."""
+        """Place an order; return its id, and the time of day before."""
         began = time.time()
-        answer = self._http.post("/orders", content=msgspec.json.encode(order))
-        if answer.status_code != httpx.codes.ACCEPTED:
-            raise Trouble(f"{self.contestant.title} refuses an order: {answer.text[:200]}")
-        return str(answer.json()["orderId"]), began
+        response = self._http.post("/orders", content=msgspec.json.encode(order))
+        if response.status_code != httpx.codes.ACCEPTED:
+            raise UserError(f"{self.contestant.title} refuses an order: {response.text[:200]}")
+        return str(response.json()["orderId"]), began
 
     def wait_for(self, order_id: str, began: float) -> Ended:
-        """Wait until an order has ended; raises Trouble when it does not."""
+        """Wait until an order has ended; raises UserError when it does not."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while (item := self.stored(order_id)).get("status") not in ENDS:
+        while (item := self.stored(order_id)).get("status") not in FINAL:
             if time.monotonic() > deadline:
-                raise Trouble(f"An order of {self.contestant.title} does not end: {item}")
+                raise UserError(f"An order of {self.contestant.title} does not end: {item}")
             time.sleep(LOOK_SECONDS)
         at = item["history"][-1]["at"] if "history" in item else item["updatedAt"]
         ended = datetime.fromisoformat(at).timestamp()
@@ -111,15 +113,15 @@ class Shop:
         return self.wait_for(*self.place(order))
 
     def stored(self, order_id: str) -> dict[str, Any]:
-        """Answer what is stored of an order; an empty item when there is none yet."""
-        answer = self.dynamodb.get_item(
+        """Return what is stored of an order; an empty item when there is none yet."""
+        response = self.dynamodb.get_item(
             TableName=ORDERS_TABLE, Key={"orderId": {"S": order_id}}, ConsistentRead=True
         )
         deserialize = TypeDeserializer().deserialize
-        return {name: deserialize(value) for name, value in answer.get("Item", {}).items()}
+        return {name: deserialize(value) for name, value in response.get("Item", {}).items()}
 
     def functions_cpu_ms(self) -> float:
-        """Answer the processor time that the functions' processes had so far, in milliseconds."""
+        """Return the processor time that the functions' processes had so far, in milliseconds."""
         total = 0.0
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -135,16 +137,16 @@ class Shop:
 
 
 @contextmanager
-def open_shop(contestant: Contestant, tell: Tell) -> Iterator[Shop]:
+def open_shop(contestant: Contestant, report: Report) -> Iterator[Shop]:
     """Run a contestant's flow on an emulator of its own."""
-    tell(f"Starting {contestant.title} on an emulator of its own")
+    report(f"Starting {contestant.title} on an emulator of its own")
     home = FILES / "homes" / contestant.name
     home.mkdir(parents=True, exist_ok=True)
     started = emulator.start(home, None)
     try:
         shop = Shop(contestant, started)
         shop.deploy()
-        shop.furnish()
+        shop.provision()
         yield shop
     finally:
         emulator.stop(started)

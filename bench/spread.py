@@ -25,7 +25,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     values: Sequence[float]
 
     def to(self, other: Spread) -> float:
-        """Answer how much this is of the other, as the median of the turns.
+        """Return how much this is of the other, as the median of the turns.
 
         Both of a turn were measured one after the other: what slows the machine for a while slows
         both, and drops out.
@@ -55,6 +55,6 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Answer the least of the values that `share` per cent of them do not exceed."""
+    """Return the least of the values that `share` per cent of them do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * share / 100) - 1)]

@@ -1,4 +1,4 @@
-"""Stand-ins for Lambda's Runtime API and for AWS, which answer at once and note when."""
+"""Stand-ins for Lambda's Runtime API and for AWS, which respond at once and record when."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any, Self
 import msgspec
 
 from bench.contestants import FILES
-from harness.trouble import Trouble
+from harness.errors import UserError
 
 WAIT_SECONDS = 60.0
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True):
     """What a runtime client did, when (`time.perf_counter`), and what it sent."""
 
     did: str  # "next", "response", "error"
@@ -48,13 +48,13 @@ class Server:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads and answers requests on connections that are kept."""
+    """Serves requests on connections that are kept alive."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's name
-        """Say nothing of each request."""
+        """Log no request."""
 
     def body(self) -> bytes:
         """Read the body of a request."""
@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Answer a request, in one packet: no delayed acknowledgement is to be measured."""
+        """Return a request, in one packet: no delayed acknowledgement is to be measured."""
         lines = [f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
@@ -81,12 +81,12 @@ class RuntimeApi(Server):
     """
 
     def __init__(self) -> None:
-        heard: queue.Queue[Heard] = queue.Queue()
+        received: queue.Queue[Received] = queue.Queue()
         events: queue.Queue[bytes | None] = queue.Queue()
 
         class Answering(Handler):
             def do_GET(self) -> None:
-                heard.put(Heard("next", time.perf_counter()))
+                received.put(Received("next", time.perf_counter()))
                 event = events.get()
                 if event is None:  # the function is ended while it waits
                     self.close_connection = True
@@ -105,29 +105,31 @@ class RuntimeApi(Server):
             def do_POST(self) -> None:
                 at = time.perf_counter()
                 did = self.path.rpartition("/")[2]
-                heard.put(Heard(did, at, self.body()))
+                received.put(Received(did, at, self.body()))
                 self.answer(202, b"{}")
 
         super().__init__(Answering)
-        self._heard, self._events = heard, events
+        self._received, self._events = received, events
 
     def __exit__(self, *error: object) -> None:
         self._events.put(None)
         super().__exit__(*error)
 
-    def wait_for(self, did: str, process: subprocess.Popen[bytes]) -> Heard:
-        """Wait until the function's client does this; raises Trouble when it does another thing."""
+    def wait_for(self, did: str, process: subprocess.Popen[bytes]) -> Received:
+        """Wait until the function's client does this; raises UserError for another thing."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             try:
-                heard = self._heard.get(timeout=0.5)
+                received = self._received.get(timeout=0.5)
                 break
             except queue.Empty:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise Trouble(f"The function did not come to `{did}`.") from None
-        if heard.did != did:
-            raise Trouble(f"The function came to `{heard.did}` instead of `{did}`: {heard.body!r}")
-        return heard
+                    raise UserError(f"The function did not come to `{did}`.") from None
+        if received.did != did:
+            raise UserError(
+                f"The function came to `{received.did}` instead of `{did}`: {received.body!r}"
+            )
+        return received
 
     def give(self, event: bytes) -> None:
         """Let the client that waits for an event have this one."""
@@ -137,21 +139,21 @@ class RuntimeApi(Server):
 class Aws(Server):
     """DynamoDB and EventBridge, over TLS as on AWS: every write is made, every event taken.
 
-    GetItem answers `item`, in DynamoDB's own JSON.
+    GetItem returns `item`, in DynamoDB's own JSON.
     """
 
     def __init__(self) -> None:
-        answers = {"PutEvents": b'{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}'}
+        responses = {"PutEvents": b'{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}'}
 
         class Answering(Handler):
             def do_POST(self) -> None:
                 operation = self.headers["X-Amz-Target"].rpartition(".")[2]
                 self.body()
                 kind = {"Content-Type": "application/x-amz-json-1.0"}
-                self.answer(200, answers.get(operation, b"{}"), kind)
+                self.answer(200, responses.get(operation, b"{}"), kind)
 
         super().__init__(Answering)
-        self._answers = answers
+        self._responses = responses
         certificate, key = _certificate()
         self.certificate = certificate
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -162,11 +164,11 @@ class Aws(Server):
         self.url = f"https://localhost:{self.port}"
 
     def store(self, item: Mapping[str, Any]) -> None:
-        """Let GetItem answer this item from now on."""
-        self._answers["GetItem"] = json.dumps({"Item": item}).encode()
+        """Let GetItem return this item from now on."""
+        self._responses["GetItem"] = json.dumps({"Item": item}).encode()
 
     def trusted_by(self, packages: Path | None) -> dict[str, str]:
-        """Answer the environment in which a function trusts this as it would trust AWS.
+        """Return the environment in which a function trusts this as it would trust AWS.
 
         Python reads all certificates of its bundle at the first call of each client, so that the
         bundle has to be that of its packages, with one more.

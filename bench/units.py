@@ -25,7 +25,7 @@ class Index(msgspec.Struct, frozen=True):
 
 
 def size(item: Item) -> int:
-    """Answer the bytes of an item, as DynamoDB counts them."""
+    """Return the bytes of an item, as DynamoDB counts them."""
     return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
 
 
@@ -56,7 +56,7 @@ def write_units(
     *,
     in_transaction: bool = False,
 ) -> int:
-    """Answer the units of a write that turns `before` into `after`; the same for one refused."""
+    """Return the units of a write that turns `before` into `after`; the same for one refused."""
     largest = max(size(before or {}), size(after or {}))
     of_table = max(1, math.ceil(largest / WRITE_BYTES)) * (2 if in_transaction else 1)
     return of_table + sum(_index_units(before, after, index) for index in indexes)
@@ -72,12 +72,12 @@ def _index_units(before: Item | None, after: Item | None, index: Index) -> int:
 
 
 def _entry(item: Item | None, index: Index) -> Item | None:
-    """Answer what an index has of an item: nothing when the item has not all of the key."""
+    """Return what an index has of an item: nothing when the item has not all of the key."""
     if item is None or any(name not in item for name in index.key):
         return None
     return {name: item[name] for name in index.attributes if name in item}
 
 
 def read_units(read_bytes: int, *, consistent: bool) -> float:
-    """Answer the units of a read of so many bytes."""
+    """Return the units of a read of so many bytes."""
     return max(1, math.ceil(read_bytes / READ_BYTES)) * (1 if consistent else 0.5)

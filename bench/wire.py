@@ -63,7 +63,7 @@ class Wire(Server):
         self.url = f"http://127.0.0.1:{self.port}"
 
     def wait_until_quiet(self) -> None:
-        """Wait until no call has come for a while: an order ends before its last event is said."""
+        """Wait until no call comes: an order ends before its last event is published."""
         seen = -1
         while seen != len(self.calls):
             seen = len(self.calls)
@@ -143,7 +143,7 @@ class Wire(Server):
         return list(self._table(table)[1].values())
 
     def _table(self, table: str) -> tuple[str, dict[str, Index]]:
-        """Answer a table's partition key, and its indexes."""
+        """Return a table's partition key, and its indexes."""
         if table not in self._tables:
             described: Any = self._dynamodb.describe_table(TableName=table)["Table"]
             [own] = [part["AttributeName"] for part in described["KeySchema"]]

@@ -1,68 +1,66 @@
-"""The events on the wire: who says each, who hears it, and the files that hold them to it.
+"""The events on the wire: the producer and the consumers of each, and its sample and schema.
 
 For each event `events/` has a sample, as EventBridge delivers it, written by hand: the contract.
 The JSON Schema beside it and openapi.json are generated from the producers' structs.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from msgspec import Struct
 
-import charge_payment.events
-import create_order.events
-import notify_shipping.events
-import release_inventory.events
-import reserve_inventory.events
+from plumbing.participant import Participant
 
 FOLDER = Path(__file__).resolve().parent
 
 
+def participants() -> dict[str, Participant]:
+    """Return what each service declares, by its folder under services/: its only registration."""
+    folders = sorted(path.parent.name for path in FOLDER.parent.glob("services/*/events.py"))
+    return {name: import_module(f"{name}.events").PARTICIPANT for name in folders}
+
+
 @dataclass(frozen=True)
 class Contract:
-    """One event: the struct its producer says, and the struct each consumer hears."""
+    """One event: its struct as the producer declares it, and as each consumer does."""
 
-    said: type[Struct]
-    said_by: str
-    heard: dict[str, type[Struct]]
+    published: type[Struct]
+    producer: str
+    consumers: Mapping[str, type[Struct]]
 
     @property
     def detail_type(self) -> str:
-        """Answer the event's name on the wire."""
-        return self.said.__name__
+        """Return the event's name on the wire."""
+        return self.published.__name__
 
     @property
     def sample(self) -> Path:
-        """Answer where the sample is."""
+        """Return where the sample is."""
         return FOLDER / "events" / f"{self.detail_type}.sample.json"
 
     @property
     def schema(self) -> Path:
-        """Answer where the schema of the detail is."""
+        """Return where the schema of the detail is."""
         return FOLDER / "events" / f"{self.detail_type}.schema.json"
 
 
-CONTRACTS = (
-    Contract(
-        create_order.events.OrderCreated,
-        "create_order",
-        {"reserve_inventory": reserve_inventory.events.OrderCreated},
-    ),
-    Contract(
-        reserve_inventory.events.InventoryReserved,
-        "reserve_inventory",
-        {"charge_payment": charge_payment.events.InventoryReserved},
-    ),
-    Contract(reserve_inventory.events.InventoryFailed, "reserve_inventory", {}),
-    Contract(
-        charge_payment.events.PaymentCharged,
-        "charge_payment",
-        {"notify_shipping": notify_shipping.events.PaymentCharged},
-    ),
-    Contract(
-        charge_payment.events.PaymentFailed,
-        "charge_payment",
-        {"release_inventory": release_inventory.events.PaymentFailed},
-    ),
-    Contract(notify_shipping.events.ShippingScheduled, "notify_shipping", {}),
-)
+def _contracts() -> tuple[Contract, ...]:
+    declared = participants()
+    return tuple(
+        Contract(
+            published,
+            producer,
+            {
+                name: other.consumes
+                for name, other in declared.items()
+                if other.consumes and other.consumes.__name__ == published.__name__
+            },
+        )
+        for producer, participant in declared.items()
+        for published in participant.publishes
+    )
+
+
+CONTRACTS = _contracts()

@@ -9,7 +9,7 @@ import msgspec
 from contracts import CONTRACTS, FOLDER, Contract
 from create_order.api import (
     IDEMPOTENCY_KEY,
-    MOST_BYTES,
+    MAX_BYTES,
     OrderAccepted,
     OrderRecord,
     OrderRequest,
@@ -20,14 +20,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def documents() -> dict[Path, str]:
-    """Answer each generated file and its text."""
+    """Return each generated file and its text."""
     generated = {contract.schema: _event_schema(contract) for contract in CONTRACTS}
     generated[FOLDER / "openapi.json"] = _openapi()
     return {path: json.dumps(content, indent=2) + "\n" for path, content in generated.items()}
 
 
 def _event_schema(contract: Contract) -> dict[str, Any]:
-    return {"$schema": DIALECT, **msgspec.json.schema(contract.said)}
+    return {"$schema": DIALECT, **msgspec.json.schema(contract.published)}
 
 
 def _openapi() -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _openapi() -> dict[str, Any]:
         "info": {
             "title": "Orders",
             "version": "1.0.0",
-            "description": "Place an order and see where it stands.",
+            "description": "Place an order and read its record.",
         },
         "paths": {
             "/orders": {"post": _post()},
@@ -81,7 +81,7 @@ def _post() -> dict[str, Any]:
                 "content": _json("OrderAccepted"),
             },
             "400": _problem("The body is not a JSON object, or the key is not visible ASCII."),
-            "413": _problem(f"The body has more than {MOST_BYTES} bytes."),
+            "413": _problem(f"The body has more than {MAX_BYTES} bytes."),
             "422": _problem("A field is missing or wrong, or the key belongs to another body."),
             "503": _problem("The order could not be accepted: send it again with the same key."),
         },
@@ -91,7 +91,7 @@ def _post() -> dict[str, Any]:
 def _get() -> dict[str, Any]:
     return {
         "operationId": "getOrder",
-        "summary": "See where an order stands",
+        "summary": "Read an order",
         "parameters": [
             {
                 "name": "orderId",

@@ -1,4 +1,4 @@
-"""The bus of a running environment: listening in, saying events again, and who hears."""
+"""The bus of a running environment: publish to it, tap it, and switch consumers off and on."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.deploy import PREFIX, session, stack_name
+from harness.deploy import session
+from harness.names import PREFIX, stack_name
 from plumbing.publish import publisher
 
-TAP = f"{PREFIX}-tap-"
-BATCH = 10  # SQS hands out and takes no more at once
+BATCH = 10  # the most messages of one SQS call
 
 _numbers = itertools.count(1)
 
 
-class Crossing(msgspec.Struct, frozen=True):
-    """An event as it crossed the bus, and when: milliseconds since 1970."""
+class ObservedEvent(msgspec.Struct, frozen=True):
+    """An event as the tap received it, and when: milliseconds since 1970."""
 
     at: int
     body: str
@@ -33,75 +33,81 @@ class Crossing(msgspec.Struct, frozen=True):
 class Bus:
     """The saga's bus at an endpoint."""
 
-    def __init__(self, endpoint: str, config: Config | None = None) -> None:
+    def __init__(self, endpoint: str, config: Config | None = None, prefix: str = PREFIX) -> None:
+        self._prefix = prefix
         self._events = session().client("events", endpoint_url=endpoint, config=config)
         self._sqs = session().client("sqs", endpoint_url=endpoint, config=config)
-        self.say = publisher(self._events, PREFIX)
+        self.publish = publisher(self._events, prefix)
 
-    def hears(self, service: str, *, hears: bool) -> None:
-        """Let a service hear its events, or nothing: what is said to it meanwhile is lost."""
-        switch = self._events.enable_rule if hears else self._events.disable_rule
-        switch(Name=stack_name(service), EventBusName=PREFIX)
+    def set_consuming(self, service: str, *, on: bool) -> None:
+        """Enable or disable a service's rule; its events are lost while it is disabled."""
+        switch = self._events.enable_rule if on else self._events.disable_rule
+        switch(Name=stack_name(service, self._prefix), EventBusName=self._prefix)
 
-    def hearing(self) -> frozenset[str]:
-        """Answer the names of the rules that are switched on."""
-        pages = self._events.get_paginator("list_rules").paginate(EventBusName=PREFIX)
+    def consuming(self) -> frozenset[str]:
+        """Return the names of the rules that are enabled."""
+        pages = self._events.get_paginator("list_rules").paginate(EventBusName=self._prefix)
         rules = [rule for page in pages for rule in page["Rules"]]
         return frozenset(rule["Name"] for rule in rules if rule["State"] == "ENABLED")
 
     def tap(self) -> Tap:
-        """Listen to everything that is said from now on, until the tap is removed.
+        """Receive every event that is published from now on, until the tap is removed.
 
-        Its names carry the process, so that two do not meet, and that what a killed one left
-        behind is known for that, and removed here.
+        The tap's name contains the process id, so that two taps never share one, and so that this
+        can remove what a killed process left behind.
         """
-        self._sweep()
-        return Tap(self._events, self._sqs, f"{TAP}{os.getpid()}-{next(_numbers)}")
+        self._remove_orphans()
+        name = f"{self._taps}{os.getpid()}-{next(_numbers)}"
+        return Tap(self._events, self._sqs, self._prefix, name)
 
     @contextmanager
     def tapped(self) -> Iterator[Tap]:
-        """Listen to everything that is said meanwhile."""
+        """Receive every event that is published meanwhile."""
         tap = self.tap()
         try:
             yield tap
         finally:
             tap.remove()
 
-    def _sweep(self) -> None:
-        # Either may be there alone: a process can be killed at any time.
-        rules = self._events.list_rules(EventBusName=PREFIX, NamePrefix=TAP)["Rules"]
-        queues = self._sqs.list_queues(QueueNamePrefix=TAP).get("QueueUrls", [])
+    @property
+    def _taps(self) -> str:
+        return f"{self._prefix}-tap-"
+
+    def _remove_orphans(self) -> None:
+        # A rule or a queue may exist alone: a process can be killed at any time.
+        rules = self._events.list_rules(EventBusName=self._prefix, NamePrefix=self._taps)["Rules"]
+        queues = self._sqs.list_queues(QueueNamePrefix=self._taps).get("QueueUrls", [])
         for name in {rule["Name"] for rule in rules} | {url.rpartition("/")[2] for url in queues}:
-            process = name.removeprefix(TAP).split("-")[0]
+            process = name.removeprefix(self._taps).split("-")[0]
             if not process.isdigit() or is_gone(int(process)):
-                _remove(self._events, self._sqs, name)
+                _remove(self._events, self._sqs, self._prefix, name)
 
 
 class Tap:
-    """A rule and a queue of one listener: every event of the bus comes into the queue too."""
+    """A rule and a queue of its own: every event of the bus is delivered into the queue too."""
 
-    def __init__(self, events: Any, sqs: Any, name: str) -> None:
-        self._events, self._sqs, self._name = events, sqs, name
+    def __init__(self, events: Any, sqs: Any, bus: str, name: str) -> None:
+        self._events, self._sqs, self._bus, self._name = events, sqs, bus, name
         try:
             self._url = sqs.create_queue(QueueName=name)["QueueUrl"]
-            asked = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+            attributes = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
             pattern = json.dumps({"account": [{"exists": True}]})
-            events.put_rule(Name=name, EventBusName=PREFIX, EventPattern=pattern)
-            target = {"Id": name, "Arn": asked["Attributes"]["QueueArn"]}
-            events.put_targets(Rule=name, EventBusName=PREFIX, Targets=[target])
+            events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)
+            target = {"Id": name, "Arn": attributes["Attributes"]["QueueArn"]}
+            events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
         except BaseException:
             self.remove()
             raise
 
-    def receive(self, seconds: int = 0) -> list[Crossing]:
-        """Answer what came since, up to ten events; waits so many seconds for the first."""
-        answer = self._sqs.receive_message(
+    def receive(self, seconds: int = 0) -> list[ObservedEvent]:
+        """Return the events since the last call, at most ten; wait `seconds` for the first."""
+        response = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=BATCH,
             WaitTimeSeconds=seconds,
             MessageSystemAttributeNames=["SentTimestamp"],
         )
-        messages = answer.get("Messages", [])
+        messages = response.get("Messages", [])
         if messages:
             self._sqs.delete_message_batch(
                 QueueUrl=self._url,
@@ -111,36 +117,36 @@ class Tap:
                 ],
             )
         return [
-            Crossing(int(message["Attributes"]["SentTimestamp"]), message["Body"])
+            ObservedEvent(int(message["Attributes"]["SentTimestamp"]), message["Body"])
             for message in messages
         ]
 
     def is_there(self) -> bool:
-        """Tell whether the tap is there still, which it is not in an environment that is new."""
-        found = self._events.list_rules(EventBusName=PREFIX, NamePrefix=self._name)
+        """Return whether the tap still exists, which it does not in a new environment."""
+        found = self._events.list_rules(EventBusName=self._bus, NamePrefix=self._name)
         return self._name in {rule["Name"] for rule in found["Rules"]}
 
     def remove(self) -> None:
-        """Take rule and queue away; fine when they are gone, or the whole environment is."""
-        _remove(self._events, self._sqs, self._name)
+        """Remove rule and queue; fine when they, or the whole environment, are gone."""
+        _remove(self._events, self._sqs, self._bus, self._name)
 
 
-def _remove(events: Any, sqs: Any, name: str) -> None:
-    # Each by itself, so that one that is gone already keeps none of the others.
+def _remove(events: Any, sqs: Any, bus: str, name: str) -> None:
+    # Each by itself, so that one that is gone does not prevent the others.
     with contextlib.suppress(BotoCoreError, ClientError):
-        events.remove_targets(Rule=name, EventBusName=PREFIX, Ids=[name])
+        events.remove_targets(Rule=name, EventBusName=bus, Ids=[name])
     with contextlib.suppress(BotoCoreError, ClientError):
-        events.delete_rule(Name=name, EventBusName=PREFIX)
+        events.delete_rule(Name=name, EventBusName=bus)
     with contextlib.suppress(BotoCoreError, ClientError):
         sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
 
 
 def is_gone(pid: int) -> bool:
-    """Tell whether no process has this number."""
+    """Return whether no process has this id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
-        pass  # it is somebody else's, and lives
+        pass  # it lives, and belongs to someone else
     return False

@@ -22,71 +22,59 @@ import boto3
 from botocore.exceptions import ClientError
 
 from harness.emulator import REGION, ROOT
-from harness.trouble import Trouble
+from harness.errors import UserError
+from harness.names import PREFIX, stack_name
+from harness.saga import SERVICES
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-PREFIX = "order-saga"
-PLATFORM = f"{PREFIX}-platform"
-SERVICES = (
-    "create_order",
-    "reserve_inventory",
-    "charge_payment",
-    "notify_shipping",
-    "release_inventory",
-    "resume_orders",
-)
-CODE_BUCKET = f"{PREFIX}-local-code"
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 STACK_SECONDS = 120
-# What the templates ask for, and emulators cannot.
+# Parameters of the templates for what emulators do not have.
 ON_EMULATORS = {"SaveQueries": "no"}
 
 
 @functools.cache
 def session() -> boto3.Session:
-    """Answer a session with the credentials that emulators take."""
+    """Return a session with the credentials that emulators take."""
     return boto3.Session("test", "test", region_name=REGION)
 
 
 def architecture() -> str:
-    """Answer what functions are built for: SAGA_ARCHITECTURE, or what this machine is."""
+    """Return the architecture to build functions for: SAGA_ARCHITECTURE, or this machine's."""
     is_arm = platform.machine() in ("aarch64", "arm64")
     return os.environ.get("SAGA_ARCHITECTURE") or ("arm64" if is_arm else "x86_64")
 
 
-def stack_name(service: str) -> str:
-    """Answer the name of a service's stack and function."""
-    return f"{PREFIX}-{service.replace('_', '-')}"
-
-
-def synthesize(folder: Path) -> Path:
-    """Synthesize the CDK app, unless nothing it reads has changed; answer where the result is."""
+def synthesize(folder: Path, prefix: str = PREFIX) -> Path:
+    """Synthesize the CDK app, unless nothing it reads has changed; return where the result is."""
     if shutil.which("node") is None:
-        raise Trouble("The CDK needs Node.js: install node 20 or newer, then run this again.")
+        raise UserError("The CDK needs Node.js: install node 20 or newer, then run this again.")
+    if prefix != PREFIX:
+        folder = folder / prefix  # so that neither replaces the other
     assembly, mark = folder / "cdk.out", folder / "cdk.out.sha256"
     parts = ("infra", "plumbing", "services", "requirements")
-    state = f"{_fingerprint(ROOT / part for part in parts)} {architecture()}"
+    state = f"{_fingerprint(ROOT / part for part in parts)} {architecture()} {prefix}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "cdk.out.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (assembly.exists() and mark.exists() and mark.read_text() == state):
             mark.unlink(missing_ok=True)
             shutil.rmtree(assembly, ignore_errors=True)
-            _run_the_app(assembly)
+            _run_the_app(assembly, prefix)
             mark.write_text(state)
     return assembly
 
 
-def _run_the_app(assembly: Path) -> None:
+def _run_the_app(assembly: Path, prefix: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "infra"],
         cwd=ROOT,
         env=os.environ
         | {
             "CDK_OUTDIR": str(assembly),
-            "CDK_CONTEXT_JSON": json.dumps({"architecture": architecture()}),
+            "CDK_CONTEXT_JSON": json.dumps({"architecture": architecture(), "prefix": prefix}),
         },
         capture_output=True,
         text=True,
@@ -95,7 +83,9 @@ def _run_the_app(assembly: Path) -> None:
     if run.returncode:
         log = assembly.with_name("synthesis.log")
         log.write_text(run.stderr)
-        raise Trouble(f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})")
+        raise UserError(
+            f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})"
+        )
 
 
 def deploy(
@@ -103,13 +93,14 @@ def deploy(
     assembly: Path,
     stack: str,
     *,
+    prefix: str = PREFIX,
     as_images: bool = False,
     package: Callable[[str, Path], bytes] | None = None,
 ) -> None:
-    """Deploy one stack of the assembly; raises Trouble, naming the resource, when it fails.
+    """Deploy one stack of the assembly; raises UserError, naming the resource, when it fails.
 
     As images, the template is deployed as it is; else its functions run as processes. `package`
-    answers other code for them: of a service, and the folder of its files, the zip.
+    returns other code for them: the zip for a service, given its name and the folder of its files.
     """
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
     # Every CDK template asks for the version of the environment's bootstrap stack.
@@ -118,14 +109,14 @@ def deploy(
     )
     template = json.loads((assembly / f"{stack}.template.json").read_text())
     if not as_images:
-        _run_as_processes(endpoint, assembly, template, package or _package)
+        _run_as_processes(endpoint, assembly, template, prefix, package or _package)
     _create_or_update(cloudformation, stack, template)
 
 
-def api_url(endpoint: str) -> str:
-    """Answer the URL of the orders' API on the emulator, as its stack's output names it."""
+def api_url(endpoint: str, prefix: str = PREFIX) -> str:
+    """Return the URL of the orders' API on the emulator, as its stack's output names it."""
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
-    [stack] = cloudformation.describe_stacks(StackName=stack_name("create_order"))["Stacks"]
+    [stack] = cloudformation.describe_stacks(StackName=stack_name("create_order", prefix))["Stacks"]
     [url] = [
         output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "ApiUrl"
     ]
@@ -134,17 +125,17 @@ def api_url(endpoint: str) -> str:
     return f"{endpoint}/_aws/execute-api/{api_id}"
 
 
-def ailments(endpoint: str) -> Iterator[str]:
-    """Call every function with nothing, and yield what is wrong with those that do not start.
+def startup_failures(endpoint: str, prefix: str = PREFIX) -> Iterator[str]:
+    """Call every function with an empty event, and yield why those fail that do not start.
 
-    One that starts refuses the call by an error of its own, or does what little it is asked.
+    A function that starts refuses the event with an error of its own.
     """
     functions = session().client("lambda", endpoint_url=endpoint)
     for service in SERVICES:
-        answer = functions.invoke(FunctionName=stack_name(service), Payload=b"{}")
-        error = json.loads(answer["Payload"].read() or b"{}")
+        response = functions.invoke(FunctionName=stack_name(service, prefix), Payload=b"{}")
+        error = json.loads(response["Payload"].read() or b"{}")
         refuses = error.get("errorType") in ("EnvelopeError", "KeyError")
-        if "FunctionError" in answer and not refuses:
+        if "FunctionError" in response and not refuses:
             yield f"{service} does not start: {str(error.get('errorMessage', error))[:300]}"
 
 
@@ -152,9 +143,10 @@ def _run_as_processes(
     endpoint: str,
     assembly: Path,
     template: dict[str, Any],
+    prefix: str,
     package: Callable[[str, Path], bytes],
 ) -> None:
-    """Let the template's functions run as processes: the only thing that differs without Docker.
+    """Run the template's functions as processes: the only difference without Docker.
 
     A function of an image becomes a function whose `bootstrap` starts the same runtime client on
     the same files: what the image's build would get, its asset folder and plumbing, nothing else.
@@ -164,13 +156,14 @@ def _run_as_processes(
         if resource["Type"] != "AWS::Lambda::Function":
             continue
         properties = resource["Properties"]
-        service = properties["FunctionName"].removeprefix(f"{PREFIX}-").replace("-", "_")
+        service = properties["FunctionName"].removeprefix(f"{prefix}-").replace("-", "_")
         digest = properties["Code"]["ImageUri"]["Fn::Sub"].rpartition(":")[2]
         code = package(service, assembly / f"asset.{digest}")
         key = f"{service}-{hashlib.sha256(code).hexdigest()}.zip"
-        s3.create_bucket(Bucket=CODE_BUCKET)
-        s3.put_object(Bucket=CODE_BUCKET, Key=key, Body=code)
-        properties["Code"] = {"S3Bucket": CODE_BUCKET, "S3Key": key}
+        bucket = f"{prefix}-local-code"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key=key, Body=code)
+        properties["Code"] = {"S3Bucket": bucket, "S3Key": key}
         properties["PackageType"] = "Zip"
         properties["Runtime"] = "provided.al2023"
         properties["Handler"] = f"{service}.handler.handle"
@@ -219,26 +212,26 @@ def _create_or_update(
     except ClientError as error:
         if "No updates are to be performed" in str(error):
             return
-        raise Trouble(f"Stack {stack} is refused: {error}.") from error
+        raise UserError(f"Stack {stack} is refused: {error}.") from error
     deadline = time.monotonic() + STACK_SECONDS
     while True:
-        [standing] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        status = standing["StackStatus"]
+        [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        status = described["StackStatus"]
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return
         if not status.endswith("_IN_PROGRESS"):
-            raise Trouble(f"Stack {stack} is {status}: {_failure(cloudformation, stack)}")
+            raise UserError(f"Stack {stack} is {status}: {_failure(cloudformation, stack)}")
         if time.monotonic() > deadline:
-            raise Trouble(f"Stack {stack} is still {status} after {STACK_SECONDS} s: try again.")
+            raise UserError(f"Stack {stack} is still {status} after {STACK_SECONDS} s: try again.")
         time.sleep(0.02)
 
 
 def _failure(cloudformation: CloudFormationClient, stack: str) -> str:
-    """Answer what CloudFormation says of the first resource that failed."""
+    """Return CloudFormation's reason for the first resource that failed."""
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
     if not failed:
-        return "no resource says why."
+        return "no resource has a reason."
     first = min(failed, key=lambda event: event["Timestamp"])
     return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason')}."
 
@@ -255,4 +248,4 @@ def _fingerprint(folders: Iterable[Path]) -> str:
 
 def _reason(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("b'!")]
-    return lines[-1].strip() if lines else "it does not say why"
+    return lines[-1].strip() if lines else "it gives no reason"

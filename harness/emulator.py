@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from harness.trouble import Trouble
+from harness.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
@@ -25,7 +25,7 @@ START_SECONDS = 60
 STOP_SECONDS = 5
 
 
-# What this process started and still has to stop: a detached emulator is not among them.
+# What this process started and still has to stop, without a detached emulator.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -41,7 +41,7 @@ class Emulator(msgspec.Struct, frozen=True):
         return f"http://127.0.0.1:{self.port}"
 
     def lives(self) -> bool:
-        """Tell whether the process is there; a process that is not ours counts as gone."""
+        """Return whether the process exists; one that is not ours counts as gone."""
         try:
             os.kill(self.pid, 0)
             command = Path(f"/proc/{self.pid}/cmdline")
@@ -53,7 +53,7 @@ class Emulator(msgspec.Struct, frozen=True):
 
 
 def answers(endpoint: str) -> bool:
-    """Tell whether an emulator answers there."""
+    """Return whether an emulator responds there."""
     try:
         return httpx.get(f"{endpoint}/_localstack/health", timeout=2).is_success
     except httpx.HTTPError:
@@ -61,13 +61,13 @@ def answers(endpoint: str) -> bool:
 
 
 def start(home: Path, port: int | None, *, enforce_permissions: bool = False) -> Emulator:
-    """Start an emulator that keeps all its files under `home`, and wait until it answers.
+    """Start an emulator that keeps all its files under `home`, and wait until it responds.
 
     With `enforce_permissions`, roles and functions may do what their policies allow, no more.
-    Raises Trouble when the port is taken or the emulator ends before it answers.
+    Raises UserError when the port is taken or the emulator ends before it responds.
     """
     if not EMULATOR_PYTHON.exists():
-        raise Trouble("The emulator is not installed: run `make setup`.")
+        raise UserError("The emulator is not installed: run `make setup`.")
     port = _free_port() if port is None else _require_free(port)
     end_orphans(home)
     temporary = _temporary(home)
@@ -83,9 +83,9 @@ def start(home: Path, port: int | None, *, enforce_permissions: bool = False) ->
     try:
         while not answers(emulator.url):
             if process.poll() is not None:
-                raise Trouble(f"The emulator ended at once: {last_line(home)}")
+                raise UserError(f"The emulator ended at once: {last_line(home)}")
             if time.monotonic() > deadline:
-                raise Trouble(f"The emulator did not answer in {START_SECONDS} s: try again.")
+                raise UserError(f"The emulator did not respond in {START_SECONDS} s: try again.")
             time.sleep(0.05)
     except BaseException:
         stop(emulator)
@@ -101,7 +101,9 @@ def _undisturbed() -> Iterator[None]:
         return
     waiting: list[int] = []
     endings = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda *told: waiting.append(told[0])) for one in endings]
+    before = [
+        signal.signal(one, lambda *signalled: waiting.append(signalled[0])) for one in endings
+    ]
     try:
         yield
     finally:
@@ -137,7 +139,7 @@ def stop_children() -> None:
 
 
 def end_orphans(home: Path) -> bool:
-    """End what an emulator of this home left behind when it was killed; answers if there was any.
+    """End what a killed emulator of this home left behind; return whether there was any.
 
     A function that waits for an event ends by itself, a busy one outlives its emulator.
     They are known by the folder that they were given.
@@ -185,11 +187,11 @@ def _is_gone(group: int) -> bool:
 
 
 def last_line(home: Path) -> str:
-    """Answer the last thing the emulator logged, and where to read the rest."""
+    """Return the last thing the emulator logged, and where to read the rest."""
     log = home / "emulator.log"
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    said = [line for line in lines if line.strip()]
-    return f"{said[-1].strip() if said else 'it said nothing'} (all of it: {log})"
+    logged = [line for line in lines if line.strip()]
+    return f"{logged[-1].strip() if logged else 'it logged nothing'} (all of it: {log})"
 
 
 def _environment(port: int, temporary: Path) -> dict[str, str]:
@@ -222,7 +224,7 @@ def _require_free(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise Trouble(
+            raise UserError(
                 f"Port {port} cannot be had ({error.strerror}): give another with --port, or none."
             ) from error
     return port

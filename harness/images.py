@@ -1,7 +1,7 @@
 """Build the services' images as the CDK would, under the full names that its template gives them.
 
-An emulator takes the names for images of a registry that were pushed already, finds them in the
-local engine, and runs the very template that goes to AWS.
+An emulator takes the names for images that were pushed to a registry, finds them in the local
+engine, and runs the very template that goes to AWS.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from harness.emulator import REGION, ROOT
-from harness.trouble import Trouble
+from harness.errors import UserError
 
 ACCOUNT = "000000000000"
 REPOSITORY = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{REGION}"
@@ -34,7 +35,7 @@ class Image(msgspec.Struct, frozen=True):
 
 
 def images(assembly: Path) -> Iterator[Image]:
-    """Yield the images that a synthesized app wants."""
+    """Yield the images of a synthesized app."""
     for path in sorted(assembly.glob("*.assets.json")):
         for asset in json.loads(path.read_text())["dockerImages"].values():
             [destination] = asset["destinations"].values()
@@ -46,8 +47,8 @@ def images(assembly: Path) -> Iterator[Image]:
             )
 
 
-def engine_trouble() -> str | None:
-    """Say in one sentence why there is no Docker engine to use, or None when there is one."""
+def engine_problem() -> str | None:
+    """Return in one sentence why there is no Docker engine to use, or None when there is one."""
     if shutil.which("docker") is None:
         return "There is no docker command: install Docker, or go without it by `make demo`."
     asked = _docker("version", "--format", "{{.Server.Version}}")
@@ -55,17 +56,17 @@ def engine_trouble() -> str | None:
         return None
     if "permission denied" in asked.stderr:
         return "This user may not use the Docker engine: add it to the group docker, log in again."
-    return "No Docker engine answers: start it, or go without it by `make demo`."
+    return "No Docker engine responds: start it, or go without it by `make demo`."
 
 
 @functools.cache
 def bases() -> Mapping[str, str]:
-    """Answer LAMBDA_BASE, to build images on, and EMULATOR_IMAGE.
+    """Return LAMBDA_BASE, to build images on, and what else compose/bases prints.
 
-    From the environment where they are named there; else the public ones, or their stand-ins,
-    which are made now, where no registry can be reached.
+    From the environment where it is named there; else the public base, or its stand-in, which is
+    made now, where no registry can be reached.
     """
-    if "LAMBDA_BASE" in os.environ and "EMULATOR_IMAGE" in os.environ:
+    if "LAMBDA_BASE" in os.environ:
         return os.environ
     run = subprocess.run(
         [str(ROOT / "compose" / "bases"), "--if-needed"],
@@ -74,27 +75,32 @@ def bases() -> Mapping[str, str]:
         check=False,
     )
     if run.returncode:
-        raise Trouble("There is no base image to build on: see what compose/bases said above.")
+        raise UserError(
+            "There is no base image to build on: see the messages of compose/bases above."
+        )
     return dict(line.split("=", 1) for line in run.stdout.splitlines())
 
 
-def build_missing(assembly: Path, services: Sequence[str], tell: Callable[[str], None]) -> None:
+def build_missing(assembly: Path, services: Sequence[str], report: Callable[[str], None]) -> None:
     """Build the images of these services that the engine does not have."""
     missing = [i for i in images(assembly) if i.service in services and not is_there(i)]
     base = bases()["LAMBDA_BASE"] if missing else ""
     for image in missing:
-        tell(f"Building {image.service}")
+        report(f"Building {image.service}")
         build(image, base)
 
 
 def is_there(image: Image) -> bool:
-    """Tell whether the engine has an image."""
+    """Return whether the engine has an image."""
     return _docker("image", "inspect", image.name).returncode == 0
 
 
-def build(image: Image, base: str) -> None:
-    """Build an image on this base; raises Trouble with Docker's last words when it does not."""
-    # Where TLS goes through an authority of the network's own, pip has to know it.
+def build(image: Image, base: str, *, short_name: bool = True) -> None:
+    """Build an image on this base, also under its short name.
+
+    Raises UserError with the last line of the step that fails.
+    """
+    # Where TLS goes through an authority of the network's own, pip needs its certificates.
     bundle = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
     secret = (
         ["--secret", f"id=ca,src={bundle}"]
@@ -112,12 +118,13 @@ def build(image: Image, base: str) -> None:
         *secret,
         "--tag",
         image.name,
-        "--tag",
-        f"order-saga/{image.service}",
+        *(["--tag", f"order-saga/{image.service}"] if short_name else []),
+        "--progress",
+        "plain",
         str(image.folder),
     )
     if built.returncode:
-        raise Trouble(f"The image of {image.service} does not build: {_last(built.stderr)}")
+        raise UserError(f"The image of {image.service} does not build: {_reason(built.stderr)}")
 
 
 def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -130,6 +137,8 @@ def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _last(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "docker does not say why"
+def _reason(text: str) -> str:
+    """Return the last line that a step wrote, or else Docker's own last line."""
+    steps = re.findall(r"^#\d+ \d+\.\d+ (.+)$", text, re.MULTILINE)
+    lines = steps or [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "docker gives no reason"

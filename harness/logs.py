@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness.deploy import session, stack_name
+from harness.deploy import session
+from harness.names import PREFIX, stack_name
 
-# What the platform writes around every call says nothing of the call.
+# The lines that the platform writes around every call.
 NOISE = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
-def lines(endpoint: str, services: Iterable[str]) -> Iterator[tuple[str, str]]:
+def lines(
+    endpoint: str, services: Iterable[str], prefix: str = PREFIX
+) -> Iterator[tuple[str, str]]:
     """Yield service and line, oldest first."""
     client = session().client("logs", endpoint_url=endpoint)
     found = []
     for service in services:
-        group = f"/saga/{stack_name(service)}"
+        group = f"/saga/{stack_name(service, prefix)}"
         for page in client.get_paginator("filter_log_events").paginate(logGroupName=group):
             found += [(event["timestamp"], service, event["message"]) for event in page["events"]]
     for _, service, message in sorted(found, key=lambda line: line[0]):
@@ -23,10 +26,12 @@ def lines(endpoint: str, services: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield service, message.rstrip()
 
 
-def errors(endpoint: str, services: Iterable[str], most: int = 5) -> list[str]:
-    """Answer the last errors that the functions logged, each with its service."""
-    said = lines(endpoint, services)
-    return [f"{service} logged {line}" for service, line in said if _is_error(line)][-most:]
+def errors(
+    endpoint: str, services: Iterable[str], prefix: str = PREFIX, limit: int = 5
+) -> list[str]:
+    """Return the last errors that the functions logged, each with its service."""
+    logged = lines(endpoint, services, prefix)
+    return [f"{service} logged {line}" for service, line in logged if _is_error(line)][-limit:]
 
 
 def _is_error(line: str) -> bool:

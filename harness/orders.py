@@ -1,9 +1,10 @@
-"""A customer's view: place orders over HTTP and follow each to its end."""
+"""The customer's view: place orders over HTTP and follow each to its end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
@@ -11,10 +12,11 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from harness.trouble import Trouble
+from harness.errors import UserError
+from harness.saga import FINAL
 
-ENDS = frozenset({"SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED"})
 POLL_SECONDS = 0.02
+AT_ONCE = 16  # orders placed at the same time
 TRIES = 5
 
 
@@ -35,12 +37,12 @@ SCENARIOS = {
 
 
 class NotEnded(Exception):
-    """An order did not end in time; carries its record as it stands."""
+    """An order did not end in time; carries its record."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         last = record["history"][-1]
         super().__init__(
-            f"it stands at {last['status']} since {last['at']}; `saga logs` may say why"
+            f"order is now {last['status']}, since {last['at']}; `saga logs` may show why"
         )
         self.record = record
 
@@ -63,27 +65,27 @@ class Orders:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def place(self, order: Request) -> str:
-        """Place an order; answers its id. Raises Trouble, with the API's words, when refused."""
+        """Place an order and return its id; raises UserError with the API's message."""
         body, key = msgspec.json.encode(order), {"Idempotency-Key": str(uuid4())}
         answer = self._ask("POST", "/orders", body, key)
         if answer.status_code != httpx.codes.ACCEPTED:
-            raise Trouble(f"The order was refused: {_problem(answer)}")
+            raise UserError(f"The order was refused: {_problem(answer)}")
         return str(answer.json()["orderId"])
 
     def find(self, order_id: str) -> dict[str, Any]:
-        """Answer an order's record; raises Trouble when there is none."""
+        """Return an order's record; raises UserError when there is none."""
         answer = self._ask("GET", f"/orders/{order_id}")
         if answer.status_code != httpx.codes.OK:
-            raise Trouble(f"No record of order {order_id}: {_problem(answer)}")
+            raise UserError(f"No record of order {order_id}: {_problem(answer)}")
         record: dict[str, Any] = answer.json()
         return record
 
     def follow(self, order_id: str, seconds: float) -> Iterator[dict[str, Any]]:
-        """Yield an order's record whenever it has moved on, until it has ended.
+        """Yield an order's record after each of its steps, until it has ended.
 
         Raises NotEnded when it has not after `seconds`.
         """
@@ -94,16 +96,32 @@ class Orders:
             if len(record["history"]) > seen:
                 seen = len(record["history"])
                 yield record
-            if record["status"] in ENDS:
+            if record["status"] in FINAL:
                 return
             if time.monotonic() > deadline:
                 raise NotEnded(record)
             time.sleep(POLL_SECONDS)
 
     def ended(self, order_id: str, seconds: float = 60) -> dict[str, Any]:
-        """Follow an order to its end; answers its final record. Raises NotEnded."""
+        """Follow an order to its end and return its final record. Raises NotEnded."""
         *_, record = self.follow(order_id, seconds)
         return record
+
+    def ended_at_once(
+        self, requests: Sequence[Request], seconds: float
+    ) -> Iterator[tuple[str, dict[str, Any] | NotEnded]]:
+        """Place the orders many at once; yield the id of each with its final record, or NotEnded.
+
+        They come in the order in which they end.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            ids = list(pool.map(self.place, requests))
+            followed = {pool.submit(self.ended, order_id, seconds): order_id for order_id in ids}
+            for done in as_completed(followed):
+                try:
+                    yield followed[done], done.result()
+                except NotEnded as error:
+                    yield followed[done], error
 
     def _ask(
         self,
@@ -112,13 +130,13 @@ class Orders:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Ask, and again when it is not available just now: under its key it is one order."""
+        """Send a request, and again while it is not available: with its key it is one order."""
         for _ in range(TRIES):
             try:
                 answer = self._http.request(method, path, content=body, headers=headers)
             except httpx.HTTPError as error:
-                raise Trouble(
-                    f"The orders' API at {self._http.base_url} does not answer ({error}): "
+                raise UserError(
+                    f"The orders' API at {self._http.base_url} does not respond ({error}): "
                     "is it up? `saga up` starts it."
                 ) from error
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
@@ -128,7 +146,7 @@ class Orders:
 
 
 def _problem(answer: httpx.Response) -> str:
-    """Put the problem that the API answered into one line."""
+    """Return the problem in the API's response as one line."""
     try:
         problem = answer.json()
         wrong = [f"{e['pointer'][2:]}: {e['detail']}" for e in problem.get("errors", [])]

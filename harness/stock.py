@@ -1,47 +1,49 @@
-"""The units per SKU: reading and setting them as a shopkeeper does."""
+"""The stock: the units per SKU, read and set."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
 
-from harness.deploy import PREFIX, session
+from harness.deploy import session
+from harness.names import PREFIX, table_name
 
-TABLE = f"{PREFIX}-inventory"
+SEED_STOCK = {"COFFEE": 100_000, "TEA": 100_000, "LAST-ONE": 1, "OUT-OF-STOCK": 0}
 
 
 class Stock:
     """The `inventory` table of an environment."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, prefix: str = PREFIX) -> None:
+        self._table = table_name("inventory", prefix)
         self._client = session().client("dynamodb", endpoint_url=endpoint)
 
-    def fill(self, shelves: Mapping[str, int]) -> None:
+    def set(self, stock: Mapping[str, int]) -> None:
         """Set the units of each SKU."""
-        for sku, units in shelves.items():
+        for sku, units in stock.items():
             self._client.put_item(
-                TableName=TABLE, Item={"sku": {"S": sku}, "available": {"N": str(units)}}
+                TableName=self._table, Item={"sku": {"S": sku}, "available": {"N": str(units)}}
             )
 
-    def open(self, shelves: Mapping[str, int]) -> None:
-        """Set the units of each SKU that the inventory does not know yet."""
-        for sku, units in shelves.items():
+    def seed(self, stock: Mapping[str, int]) -> None:
+        """Set the units of each SKU that the inventory does not have yet."""
+        for sku, units in stock.items():
             with contextlib.suppress(self._client.exceptions.ConditionalCheckFailedException):
                 self._client.put_item(
-                    TableName=TABLE,
+                    TableName=self._table,
                     Item={"sku": {"S": sku}, "available": {"N": str(units)}},
                     ConditionExpression="attribute_not_exists(sku)",
                 )
 
     def units(self, sku: str) -> int | None:
-        """Answer the units available of a SKU, or None when the inventory does not know it."""
-        answer = self._client.get_item(
-            TableName=TABLE, Key={"sku": {"S": sku}}, ConsistentRead=True
+        """Return the units available of a SKU, or None when the inventory does not have it."""
+        response = self._client.get_item(
+            TableName=self._table, Key={"sku": {"S": sku}}, ConsistentRead=True
         )
-        return int(answer["Item"]["available"]["N"]) if "Item" in answer else None
+        return int(response["Item"]["available"]["N"]) if "Item" in response else None
 
     def all(self) -> dict[str, int]:
-        """Answer the units available of every SKU."""
-        pages = self._client.get_paginator("scan").paginate(TableName=TABLE)
+        """Return the units available of every SKU."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
         items = [item for page in pages for item in page["Items"]]
         return {item["sku"]["S"]: int(item["available"]["N"]) for item in items}

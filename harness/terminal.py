@@ -1,25 +1,26 @@
-"""What a person sees: progress, and orders moving along their way."""
+"""What a person sees in the terminal: progress, orders, traces and failures."""
 
 from __future__ import annotations
 
 import json
+import statistics
 import time
-from datetime import datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from harness.failures import Message
+from harness.saga import FAILED, FINAL
 from harness.trace import Step, Trace, Waiting
-
-COLOURS = {"SHIPPING_SCHEDULED": "green", "INVENTORY_FAILED": "yellow"}
-COLOURS |= {"PAYMENT_FAILED": "yellow", "INVENTORY_RELEASED": "yellow"}
 
 console = Console(soft_wrap=True, highlight=False)
 
 
 class Progress:
-    """Says what is being done, and how long it took."""
+    """Prints what is being done, and how long it took."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -37,8 +38,8 @@ class Progress:
         self._since = None
 
 
-class Way:
-    """One order's way, drawn step by step on one line."""
+class OrderProgress:
+    """One order's statuses, drawn one after the other on one line."""
 
     def __init__(self, label: str) -> None:
         self._drawn: list[dict[str, str]] = []
@@ -50,7 +51,7 @@ class Way:
             if self._drawn:
                 waited = milliseconds(self._drawn[-1], step)
                 console.print(f" [dim]─{waited:.0f} ms→[/dim] ", end="")
-            console.print(Text(step["status"], COLOURS.get(step["status"], "default")), end="")
+            console.print(Text(step["status"], colour(step["status"])), end="")
             self._drawn.append(step)
 
     def end(self) -> None:
@@ -58,8 +59,28 @@ class Way:
         console.print()
 
 
-class Tracing:
-    """One order's way along the map, a line for each step, and what it waits for."""
+class OrderSummary:
+    """Counts how orders ended, and how long they took."""
+
+    def __init__(self) -> None:
+        self._ended: Counter[str] = Counter()
+        self._took: dict[str, list[float]] = {}
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Add an order's final record."""
+        first, last = record["history"][0], record["history"][-1]
+        self._ended[record["status"]] += 1
+        self._took.setdefault(record["status"], []).append(milliseconds(first, last))
+
+    def show(self) -> None:
+        """Print a line for each final status."""
+        for status, count in self._ended.most_common():
+            median = statistics.median(self._took[status])
+            console.print(f"{count} {status}, median {median:.0f} ms")
+
+
+class TraceView:
+    """One order's trace: a line for each step, what it waits for, and what was compensated."""
 
     def __init__(self) -> None:
         self._steps = 0
@@ -73,45 +94,95 @@ class Tracing:
         self._steps = len(trace.steps)
 
     def end(self, trace: Trace) -> None:
-        """Say what it waits for, and what was compensated."""
+        """Print what it waits for, and what was compensated."""
         if trace.compensated:
-            console.print(Text(f"compensated: {trace.compensated} was undone ({trace.because})"))
+            console.print(Text(f"compensated: {trace.compensated} ({trace.because})"))
         if trace.waits_for:
-            console.print(Text(f"waits for {waiting(trace.waits_for)}"))
+            console.print(Text(f"waits for {_waiting(trace.waits_for)}"))
 
 
-def _step(step: Step) -> Text:
-    waited = "" if step.waited_milliseconds is None else f"+{step.waited_milliseconds} ms"
-    heard = f"on {step.heard}" if step.heard else ""
-    said = f"says {step.said}" if step.said else "ends here"
-    line = Text(f"{step.at:%H:%M:%S}.{step.at.microsecond // 1000:03} {waited:>10}  ")
-    line.append(f"{step.service:<18} ")
-    line.append(f"{step.status:<19}", COLOURS.get(step.status, "default"))
-    return line.append(f" {', '.join(part for part in (heard, said) if part)}")
+def colour(status: str) -> str:
+    """Return the colour of a status."""
+    if status in FAILED:
+        return "yellow"
+    return "green" if status in FINAL else "default"
 
 
-def waiting(waits: Waiting) -> str:
-    """Put what an order waits for into words."""
-    if waits.gave_up:
-        then = "the sweep GAVE IT UP: docs/runbook.md says what to do"
-    elif waits.due:
-        then = f"the sweep looks again at {waits.due:%H:%M:%S} UTC"
-    else:
-        then = "not said again so far"
-    late = "OVERDUE: " if waits.overdue else ""
-    return (
-        f"{waits.service} to take {waits.event}, attempt {waits.attempt}, "
-        f"since {waits.seconds:.1f} s: {late}{then}"
+def show_record(record: dict[str, Any]) -> None:
+    """Print an order's record as one line of JSON, without its history."""
+    plain = {name: value for name, value in record.items() if name != "history"}
+    console.print(Text(json.dumps(plain)))
+
+
+def open_order_line(trace: Trace, now: datetime) -> str:
+    """Return a line about an order in progress."""
+    waits = _waiting(trace.waits_for) if trace.waits_for else "nothing"
+    age = _age(now - trace.steps[0].at)
+    return f"{age:>6}  {trace.order_id}  {trace.status:<19} waits for {waits}"
+
+
+def failure_name(message: Message) -> str:
+    """Return the service, event and order of a failure, in columns."""
+    failure = message.failure
+    return f"{message.service:<18} {failure.event or '?':<18} {failure.order_id or '?':<36}"
+
+
+def failure_line(message: Message, now: datetime) -> str:
+    """Return a line about a failure."""
+    failure, age = message.failure, _age(now - message.since)
+    return f"{failure_name(message)}  {failure.kind:<9}  {age:>6}  {failure.reason}"
+
+
+def failure_json(message: Message) -> str:
+    """Return a failure as one line of JSON."""
+    failure = message.failure
+    return json.dumps(
+        {
+            "service": message.service,
+            "event": failure.event,
+            "orderId": failure.order_id,
+            "kind": failure.kind,
+            "reason": failure.reason,
+            "since": message.since.astimezone(UTC).isoformat(timespec="seconds"),
+            "messageId": message.message_id,
+        }
     )
 
 
 def milliseconds(earlier: dict[str, str], later: dict[str, str]) -> float:
-    """Answer the time between two steps of an order."""
+    """Return the time between two steps of an order."""
     between = datetime.fromisoformat(later["at"]) - datetime.fromisoformat(earlier["at"])
     return between.total_seconds() * 1000
 
 
-def show(record: dict[str, Any]) -> None:
-    """Print an order's record as one line of JSON, without its history."""
-    plain = {name: value for name, value in record.items() if name != "history"}
-    console.print(Text(json.dumps(plain)))
+def _step(step: Step) -> Text:
+    waited = "" if step.waited_milliseconds is None else f"+{step.waited_milliseconds} ms"
+    consumed = f"consumed {step.consumed}" if step.consumed else ""
+    published = f"published {step.published}" if step.published else "ends here"
+    line = Text(f"{step.at:%H:%M:%S}.{step.at.microsecond // 1000:03} {waited:>10}  ")
+    line.append(f"{step.service:<18} ")
+    line.append(f"{step.status:<19}", colour(step.status))
+    return line.append(f" {', '.join(part for part in (consumed, published) if part)}")
+
+
+def _waiting(waits: Waiting) -> str:
+    """Return what an order waits for, in words."""
+    if waits.gave_up:
+        then = "the sweep GAVE UP: see docs/runbook.md"
+    elif waits.next_attempt_at:
+        then = f"the sweep looks again at {waits.next_attempt_at:%H:%M:%S} UTC"
+    else:
+        then = "not resumed so far"
+    late = "OVERDUE: " if waits.overdue else ""
+    return (
+        f"{waits.service} to consume {waits.event}, attempt {waits.attempt}, "
+        f"since {waits.seconds:.1f} s: {late}{then}"
+    )
+
+
+def _age(age: timedelta) -> str:
+    seconds = max(0, round(age.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,6 +1,6 @@
-"""Where an order is on the map: how it came there, what it waits for, and whether that is late.
+"""Trace an order through the flow: its steps, what it waits for, and whether that is overdue.
 
-Read from what is stored with the order: no service writes a line for it.
+Read from what is stored with the order: no service writes anything for it.
 """
 
 from __future__ import annotations
@@ -12,38 +12,33 @@ from typing import Any
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
-from harness.deploy import PREFIX
 from harness.environment import Clients
+from harness.errors import UserError
 from harness.flow.flow import Flow, Transition
-from harness.trouble import Trouble
+from harness.names import table_name
 from plumbing.step import SHARDS
-
-TABLE = f"{PREFIX}-orders"
-# The index of open orders, and the partition of those that the sweep gave up.
-INDEX, GIVEN_UP = "open", "given-up"
-
-# The sweep's own patience: what stands still for longer is late, or lost.
-PATIENCE = timedelta(minutes=4)
+from resume_orders.orders import GIVEN_UP, INDEX
+from resume_orders.resume_orders import STALLED_AFTER
 
 Item = dict[str, Any]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A step that an order made: who made it, on hearing what, how long after the one before."""
+    """A step of an order: the service, what it consumed, what it published, and the time waited."""
 
     status: str
     at: datetime
     service: str
-    heard: str | None
-    said: str | None
+    consumed: str | None
+    published: str | None
     waited_milliseconds: int | None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an order waits for: a service that hears an event, said first at `since`.
+    """What an order waits for: the service that consumes an event, published first at `since`.
 
-    Each time that the sweep says the event again is one more attempt; it looks at the order again
-    when it is `due`, and no more when it `gave_up`.
+    Each time that the sweep publishes the event again is one more attempt. The sweep looks at the
+    order again at `next_attempt_at`, and no more when it `gave_up`.
     """
 
     service: str
@@ -52,12 +47,12 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     seconds: float
     overdue: bool
     attempt: int
-    due: datetime | None
+    next_attempt_at: datetime | None
     gave_up: bool
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One order's way along the map, and what was compensated of it and why."""
+    """The steps of one order, and what was compensated and why."""
 
     order_id: str
     status: str
@@ -68,24 +63,24 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     because: str | None = None
 
 
-def trace(item: Item, flow: Flow, now: datetime, patience: timedelta = PATIENCE) -> Trace:
-    """Follow a stored order along the map."""
+def trace(item: Item, flow: Flow, now: datetime, overdue_after: timedelta = STALLED_AFTER) -> Trace:
+    """Trace a stored order through the flow."""
     steps = list(_steps(item["history"], flow))
     last = steps[-1]
-    undone = [
+    compensated = [
         service.compensates
         for step in steps
         for service in flow.services
         if service.name == step.service and service.compensates
     ]
-    event = msgspec.json.decode(item["event"]["detail"])
+    event = msgspec.json.decode(item["outbox"]["detail"])
     return Trace(
         order_id=item["orderId"],
         status=item["status"],
         trace_id=event["traceparent"].split("-")[1],
         steps=steps,
-        waits_for=_waiting(item, flow, last, now, patience),
-        compensated=undone[0] if undone else None,
+        waits_for=_waiting(item, flow, last, now, overdue_after),
+        compensated=compensated[0] if compensated else None,
         because=item.get("failureReason"),
     )
 
@@ -99,8 +94,8 @@ def _steps(history: Sequence[Mapping[str, str]], flow: Flow) -> Iterator[Step]:
             status=entry["status"],
             at=at,
             service=made.service,
-            heard=made.hears,
-            said=made.says,
+            consumed=made.consumes,
+            published=made.publishes,
             waited_milliseconds=round((at - before.at) / timedelta(milliseconds=1))
             if before
             else None,
@@ -112,24 +107,24 @@ def _transition(flow: Flow, start: str | None, to: str) -> Transition:
     for transition in flow.leaving(start):
         if transition.to == to:
             return transition
-    raise Trouble(f"The map knows no way from {start} to {to}: write it anew by `saga map`.")
+    raise UserError(f"The flow has no step from {start} to {to}: update it by `saga flow`.")
 
 
 def _waiting(
-    item: Item, flow: Flow, last: Step, now: datetime, patience: timedelta
+    item: Item, flow: Flow, last: Step, now: datetime, overdue_after: timedelta
 ) -> Waiting | None:
     onward = flow.leaving(last.status)
     if not onward:
         return None
-    due = item.get("due")
+    deferred = item.get("nextAttemptAt")
     return Waiting(
         service=onward[0].service,
-        event=item["event"]["detailType"],
+        event=item["outbox"]["detailType"],
         since=last.at,
         seconds=round((now - last.at).total_seconds(), 3),
-        overdue=now - last.at > patience,
+        overdue=now - last.at > overdue_after,
         attempt=1 + int(item.get("resumes", 0)),
-        due=datetime.fromisoformat(due) if due else None,
+        next_attempt_at=datetime.fromisoformat(deferred) if deferred else None,
         gave_up=item.get("openShard") == GIVEN_UP,
     )
 
@@ -139,47 +134,48 @@ class StoredOrders:
 
     def __init__(self, clients: Clients) -> None:
         self._client = clients.client("dynamodb")
+        self._table = table_name("orders", clients.prefix)
 
     def find(self, order_id: str) -> Item:
-        """Answer what is stored of an order; raises Trouble when there is nothing."""
-        answer = self._client.get_item(
-            TableName=TABLE, Key={"orderId": {"S": order_id}}, ConsistentRead=True
+        """Return what is stored of an order; raises UserError when there is nothing."""
+        response = self._client.get_item(
+            TableName=self._table, Key={"orderId": {"S": order_id}}, ConsistentRead=True
         )
-        if "Item" not in answer:
-            raise Trouble(
-                f"There is no order {order_id}: `saga trace --open` lists those on their way."
+        if "Item" not in response:
+            raise UserError(
+                f"There is no order {order_id}: `saga trace --open` lists those in progress."
             )
-        return _plain(answer["Item"])
+        return _plain(response["Item"])
 
-    def open(self, most: int) -> list[Item]:
-        """Answer the orders that have not ended, oldest first, the oldest so many of them.
+    def open(self, limit: int) -> list[Item]:
+        """Return the orders that have not ended, oldest first, at most `limit`.
 
         Reads the index of open orders, and then each of these by its key; scans nothing.
         """
         keys = sorted(
             (key["createdAt"]["S"], key["orderId"]["S"])
             for shard in (*SHARDS, GIVEN_UP)
-            for key in self._oldest(shard, most)
+            for key in self._oldest(shard, limit)
         )
         found = [
             self._client.get_item(
-                TableName=TABLE, Key={"orderId": {"S": order_id}}, ConsistentRead=True
+                TableName=self._table, Key={"orderId": {"S": order_id}}, ConsistentRead=True
             )
-            for _, order_id in keys[:most]
+            for _, order_id in keys[:limit]
         ]
         # One may have ended since the index was read.
-        items = [_plain(answer["Item"]) for answer in found if "Item" in answer]
+        items = [_plain(response["Item"]) for response in found if "Item" in response]
         return [item for item in items if "openShard" in item]
 
-    def _oldest(self, shard: str, most: int) -> list[Item]:
-        answer = self._client.query(
-            TableName=TABLE,
+    def _oldest(self, shard: str, limit: int) -> list[Item]:
+        response = self._client.query(
+            TableName=self._table,
             IndexName=INDEX,
             KeyConditionExpression="openShard = :shard",
             ExpressionAttributeValues={":shard": {"S": shard}},
-            Limit=most,
+            Limit=limit,
         )
-        items: list[Item] = answer["Items"]
+        items: list[Item] = response["Items"]
         return items
 
 

@@ -1,4 +1,4 @@
-"""How stacks find each other's parts: by name, so that none needs another's exports."""
+"""How stacks find each other's resources: by name, so that none needs another's exports."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Names:
     prefix: str = "order-saga"
 
     def of(self, part: str) -> str:
-        """Answer the name of a stack, a function, a queue or another part."""
+        """Return the name of a stack, a function, a queue or another part."""
         return f"{self.prefix}-{part.replace('_', '-')}"
 
     @property
@@ -25,11 +25,11 @@ class Names:
         return self.prefix
 
     def log_group(self, function: str) -> str:
-        """Answer the name of the log group of a function, or of the API."""
+        """Return the name of the log group of a function, or of the API."""
         return f"/saga/{self.of(function)}"
 
     def source(self, service: str) -> str:
-        """Answer the `source` of the events that a service says."""
+        """Return the `source` of the events that a service publishes."""
         return f"{SOURCE_PREFIX}.{service}"
 
     def find_bus(self, stack: Stack) -> events.IEventBus:

@@ -1,4 +1,4 @@
-"""What all services share: the bus and the two tables, and how to look at them all at once."""
+"""What all services share: the bus, the two tables, a dashboard and saved queries."""
 
 from collections.abc import Sequence
 from inspect import cleandoc
@@ -16,19 +16,19 @@ from infra.names import Names
 # Logs Insights, over the lines that every service writes of every step.
 QUERIES = {
     "one order": """
-        fields @timestamp, function, heard, outcome, status, stepMilliseconds, ageMilliseconds
+        fields @timestamp, function, consumed, outcome, status, stepMilliseconds, ageMilliseconds
         | filter orderId = "the order's id"
         | sort @timestamp
     """,
     "orders by outcome": """
-        filter outcome = "recorded"
+        filter outcome = "applied"
         | stats count(*) as orders, pct(ageMilliseconds, 50) as p50, pct(ageMilliseconds, 99) as p99
           by status
         | sort orders desc
     """,
     "slow steps": """
         fields @timestamp, orderId, function, status, stepMilliseconds, coldStart
-        | filter outcome = "recorded"
+        | filter outcome = "applied"
         | sort stepMilliseconds desc
         | limit 50
     """,
@@ -37,9 +37,9 @@ QUERIES = {
         | stats sum(coldStart) as cold, count(*) as calls, pct(stepMilliseconds, 99) as p99
           by function, bin(5m)
     """,
-    "repetitions": """
-        filter outcome = "repeated"
-        | stats count(*) as repetitions by function, status, bin(5m)
+    "duplicates": """
+        filter outcome in ["duplicate", "stale"]
+        | stats count(*) as deliveries by outcome, function, status, bin(5m)
     """,
     "errors": """
         fields @timestamp, @log, @message
@@ -49,14 +49,14 @@ QUERIES = {
     """,
 }
 
-# Sparse: only items that have `openShard` are in it, and an order has that until it has ended.
+# Sparse: only items with `openShard` are in it, which an order has until it ends.
 OPEN = dynamodb.GlobalSecondaryIndexPropsV2(
     index_name="open",
     partition_key=dynamodb.Attribute(name="openShard", type=dynamodb.AttributeType.STRING),
     sort_key=dynamodb.Attribute(name="createdAt", type=dynamodb.AttributeType.STRING),
     # With the keys and this alone, a step between the first and the last does not write to it.
     projection_type=dynamodb.ProjectionType.INCLUDE,
-    non_key_attributes=["due"],
+    non_key_attributes=["nextAttemptAt"],
 )
 
 
@@ -105,7 +105,7 @@ class PlatformStack(Stack):
         orders = {"bus": names.bus}
         widgets: list[cloudwatch.IWidget] = [
             cloudwatch.GraphWidget(
-                title="Orders that stand still",
+                title="Stalled orders",
                 left=[
                     metric(NAMESPACE, "overdueOrders", orders, "Maximum"),
                     metric(NAMESPACE, "resumedOrders", orders),
@@ -115,7 +115,7 @@ class PlatformStack(Stack):
                 width=8,
             )
         ]
-        # The age of an order when it came to a status is measured once for each order, so that
+        # The age of an order at a status is measured once for each order, so that
         # the number of samples is the number of orders.
         for title, name, statistic in (
             ("Orders by status", "ageMilliseconds", "SampleCount"),
@@ -127,7 +127,9 @@ class PlatformStack(Stack):
         found("Calls", "AWS/Lambda", "FunctionName", "Invocations")
         found("Errors", "AWS/Lambda", "FunctionName", "Errors")
         found("Duration (p99, ms)", "AWS/Lambda", "FunctionName", "Duration", "p99")
-        found("Events that wait (p99, ms)", "AWS/Lambda", "FunctionName", "AsyncEventAge", "p99")
+        found(
+            "Age of waiting events (p99, ms)", "AWS/Lambda", "FunctionName", "AsyncEventAge", "p99"
+        )
         found("In failure queues", "AWS/SQS", "QueueName", in_queue, "Maximum")
         cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=names.prefix, widgets=[widgets[:4], widgets[4:]]

@@ -1,6 +1,6 @@
-"""What every service's stack has: function, role, log, and how it hears and says events."""
+"""What every service's stack has: function, role, log, rule, failure queue and grants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.alarms import Watched, metric, watch
+from infra import alarms
 from infra.names import Names
 
 ROOT = Path(__file__).resolve().parent.parent
 # Neither what a service's image leaves out nor what tools leave behind may change its hash.
-NOT_IN_THE_IMAGE = ["**/__pycache__", "**/*.pyc", "**/.*", "README.md"]
+NOT_IN_THE_IMAGE = ["**/__pycache__", "**/*.pyc", "**/.*", "README.md", "requirements.in"]
 
 ARCHITECTURES = {
     "x86_64": (lambda_.Architecture.X86_64, ecr_assets.Platform.LINUX_AMD64),
@@ -30,15 +30,19 @@ ARCHITECTURES = {
 
 
 @dataclass(frozen=True)
-class Heard:
-    """The event that a service hears, and the service that says it."""
+class Subscription:
+    """The event that a service consumes, and the service that publishes it."""
 
     detail_type: str
-    said_by: str
+    producer: str
 
 
 class ServiceStack(Stack):
-    """A service by itself: it needs the platform's names and no other stack."""
+    """A service by itself: it needs the platform's names and no other stack.
+
+    `publishes` are the detail-types that it may put on the bus; `consumes` makes its rule and its
+    failure queue.
+    """
 
     def __init__(
         self,
@@ -46,9 +50,10 @@ class ServiceStack(Stack):
         names: Names,
         service: str,
         *,
-        says: Sequence[str],
-        hears: Heard | None = None,
-        seconds: int = 20,
+        memory_mb: int,
+        timeout_seconds: int,
+        publishes: Sequence[str] = (),
+        consumes: Subscription | None = None,
     ) -> None:
         super().__init__(
             scope, names.of(service), description=f"Order saga: the service {service}."
@@ -64,79 +69,27 @@ class ServiceStack(Stack):
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log.grant_write(self.role)
-        self.function = self._function(seconds)
-        if says:
-            self._may_say(says)
-        if hears:
-            self._hear(hears)
-        self._watch_function()
+        self.function = self._function(memory_mb, timeout_seconds)
+        self.add_alarms(alarms.of_function(names, service))
+        if publishes:
+            self.grant_publish(names.source(service), publishes)
+            self.function.add_environment("EVENT_SOURCE", names.source(service))
+        if consumes:
+            self._subscribe(consumes)
+            self.add_alarms(alarms.of_subscription(names, service))
 
-    def may_use(self, table: str, *actions: str) -> dynamodb.ITableV2:
-        """Allow these DynamoDB actions on this table, and tell the function the table's name."""
+    def add_alarms(self, added: Sequence[alarms.Alarm]) -> None:
+        """Add these alarms under the service's name."""
+        alarms.add_alarms(self, self.names.of(self.service), *added)
+
+    def grant_table(self, table: str, *actions: str) -> dynamodb.ITableV2:
+        """Allow these DynamoDB actions on this table; the function's environment gets its name."""
         found: dynamodb.ITableV2 = self.names.find_table(self, table)
         found.grant(self.role, *(f"dynamodb:{action}" for action in actions))
         self.function.add_environment(f"{table.upper()}_TABLE", found.table_name)
         return found
 
-    def watch(self, *watched: Watched) -> None:
-        """Make an alarm of each of these."""
-        watch(self, self.names.of(self.service), *watched)
-
-    def _watch_function(self) -> None:
-        function = {"FunctionName": self.names.of(self.service)}
-        self.watch(
-            Watched(
-                "errors",
-                metric("AWS/Lambda", "Errors", function, minutes=5),
-                at_least=3,
-                says=f"{self.service} fails again and again: its log says why.",
-            ),
-            Watched(
-                "throttles",
-                metric("AWS/Lambda", "Throttles", function),
-                at_least=1,
-                says=f"{self.service} is called more often than the account lets it run.",
-            ),
-        )
-
-    def _watch_events(self, queue_name: str) -> None:
-        function = {"FunctionName": self.names.of(self.service)}
-        rule = {"EventBusName": self.names.bus, "RuleName": self.names.of(self.service)}
-        queue = {"QueueName": queue_name}
-        self.watch(
-            Watched(
-                "failures",
-                metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum"),
-                at_least=1,
-                says=f"Events that {self.service} could not take wait in its failure queue.",
-            ),
-            Watched(
-                "not-handed-over",
-                metric("AWS/Events", "FailedInvocations", rule),
-                at_least=1,
-                says=f"The rule cannot call {self.service}: its event is in the failure queue.",
-            ),
-            Watched(
-                "dead-letters-lost",
-                metric("AWS/Events", "InvocationsFailedToBeSentToDlq", rule),
-                at_least=1,
-                says=f"An event for {self.service} reached neither it nor its failure queue.",
-            ),
-            Watched(
-                "events-dropped",
-                metric("AWS/Lambda", "AsyncEventsDropped", function),
-                at_least=1,
-                says=f"Lambda gave up on an event for {self.service}.",
-            ),
-            Watched(
-                "failures-lost",
-                metric("AWS/Lambda", "DestinationDeliveryFailures", function),
-                at_least=1,
-                says=f"An event that {self.service} failed on did not reach its failure queue.",
-            ),
-        )
-
-    def _function(self, seconds: int) -> lambda_.DockerImageFunction:
+    def _function(self, memory_mb: int, timeout_seconds: int) -> lambda_.DockerImageFunction:
         name = self.node.try_get_context("architecture") or "x86_64"
         if name not in ARCHITECTURES:
             raise ValueError(f"architecture {name} is none of {', '.join(ARCHITECTURES)}")
@@ -153,19 +106,36 @@ class ServiceStack(Stack):
                 platform=platform,
                 build_contexts={"plumbing": plumbing},
                 # The asset's own hash has the path of a build context in it and not its files:
-                # every clone would deploy everything anew, and no change of plumbing anything.
+                # every clone would deploy everything again, and no change of plumbing anything.
                 invalidation=ecr_assets.DockerImageAssetInvalidationOptions(build_contexts=False),
                 extra_hash=FileSystem.fingerprint(plumbing, exclude=NOT_IN_THE_IMAGE),
             ),
             architecture=architecture,
             role=self.role,
             log_group=self.log,
-            memory_size=512,
-            timeout=Duration.seconds(seconds),
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_seconds),
         )
 
-    def may_put_events(self, conditions: Mapping[str, Mapping[str, object]]) -> None:
-        """Allow events onto the bus under these conditions, and tell the function its name."""
+    def grant_publish(self, source: str, detail_types: Sequence[str] = ()) -> None:
+        """Allow events of this source and these detail-types onto the bus; none means any.
+
+        The source may have a `*`. The bus's name is set in the function's environment.
+        """
+        # The keys are lists, with a value for each entry of a call, and all have to match. There
+        # has to be an entry as well, because "all values" is true of none.
+        conditions: dict[str, dict[str, object]] = {
+            "ForAllValues:StringLike": {"events:source": source},
+            "Null": {"events:source": "false"},
+        }
+        if detail_types:
+            conditions = {
+                "ForAllValues:StringEquals": {
+                    "events:source": source,
+                    "events:detail-type": list(detail_types),
+                },
+                "Null": {"events:source": "false", "events:detail-type": "false"},
+            }
         self.role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["events:PutEvents"],
@@ -175,22 +145,7 @@ class ServiceStack(Stack):
         )
         self.function.add_environment("EVENT_BUS_NAME", self.names.bus)
 
-    def _may_say(self, says: Sequence[str]) -> None:
-        source = self.names.source(self.service)
-        self.may_put_events(
-            # Both keys are lists, of a value for each entry of the call: all have to match.
-            {
-                "ForAllValues:StringEquals": {
-                    "events:source": source,
-                    "events:detail-type": list(says),
-                },
-                # And there has to be one, for "all values" is true of none, too.
-                "Null": {"events:source": "false", "events:detail-type": "false"},
-            }
-        )
-        self.function.add_environment("EVENT_SOURCE", source)
-
-    def _hear(self, heard: Heard) -> None:
+    def _subscribe(self, subscription: Subscription) -> None:
         failures = sqs.Queue(
             self,
             "Failures",
@@ -209,27 +164,26 @@ class ServiceStack(Stack):
             self,
             "Rule",
             rule_name=self.names.of(self.service),
-            description=f"{heard.detail_type} goes to {self.service}.",
+            description=f"{subscription.detail_type} goes to {self.service}.",
             event_bus=self.bus,
             event_pattern=events.EventPattern(
                 account=[self.account],
-                source=[self.names.source(heard.said_by)],
-                detail_type=[heard.detail_type],
+                source=[self.names.source(subscription.producer)],
+                detail_type=[subscription.detail_type],
             ),
             targets=[
                 targets.LambdaFunction(
                     self.function,
-                    # EventBridge's own most: it gives up handing over after a day.
+                    # EventBridge's own maximum: it gives up delivery after a day.
                     retry_attempts=185,
                     max_event_age=Duration.hours(24),
                     dead_letter_queue=failures,
                 )
             ],
         )
-        # Once handed over, the event waits in the function's own queue: three tries, then here.
+        # Once delivered, the event waits in the function's own queue: three tries, then here.
         self.function.configure_async_invoke(
             retry_attempts=2,
             max_event_age=Duration.hours(6),
             on_failure=destinations.SqsDestination(failures),
         )
-        self._watch_events(self.names.of(f"{self.service}-failures"))

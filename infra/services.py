@@ -1,4 +1,8 @@
-"""The five services and the sweep: what each hears, says and may touch: the whole flow."""
+"""The five services and the sweep: what each consumes, publishes, may access, and its size.
+
+This wiring is written by hand and does not read what the services declare: `saga flow --check`
+and the tests compare the two. That is the check.
+"""
 
 import json
 from typing import cast
@@ -11,9 +15,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from infra.alarms import NAMESPACE, Watched, metric
+from infra import alarms
 from infra.names import Names
-from infra.service_stack import Heard, ServiceStack
+from infra.service_stack import ServiceStack, Subscription
 
 # Method and status by route, not by path: no ids and no addresses of customers.
 ACCESS_LOG_FORMAT = json.dumps(
@@ -29,14 +33,21 @@ ACCESS_LOG_FORMAT = json.dumps(
 
 
 class CreateOrder(ServiceStack):
-    """Hears HTTP; says OrderCreated."""
+    """Serves HTTP; publishes OrderCreated."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
-        super().__init__(scope, names, "create_order", says=["OrderCreated"])
-        self.may_use("orders", "PutItem", "GetItem")
-        self._open_the_door()
+        super().__init__(
+            scope,
+            names,
+            "create_order",
+            memory_mb=512,
+            timeout_seconds=20,
+            publishes=["OrderCreated"],
+        )
+        self.grant_table("orders", "PutItem", "GetItem")
+        self._add_http_api()
 
-    def _open_the_door(self) -> None:
+    def _add_http_api(self) -> None:
         api = apigateway.HttpApi(
             self, "Api", api_name=self.names.of("api"), create_default_stage=False
         )
@@ -52,7 +63,7 @@ class CreateOrder(ServiceStack):
             "Stage",
             http_api=api,
             auto_deploy=True,
-            # An open door needs a bound; HTTP APIs know one for all callers together.
+            # A public API needs a limit; HTTP APIs have one for all callers together.
             throttle=apigateway.ThrottleSettings(rate_limit=500, burst_limit=1000),
         )
         # The construct takes an access log only as an object of another language's interface.
@@ -61,7 +72,7 @@ class CreateOrder(ServiceStack):
             destination_arn=access_log.log_group_arn, format=ACCESS_LOG_FORMAT
         )
         integration = integrations.HttpLambdaIntegration("CreateOrder", self.function)
-        # Any method, so that a wrong one is answered with a problem that says which is right.
+        # Any method, so that the response to a wrong one names the right one.
         for path in ("/orders", "/orders/{orderId}"):
             for route in api.add_routes(
                 path=path, methods=[apigateway.HttpMethod.ANY], integration=integration
@@ -73,93 +84,88 @@ class CreateOrder(ServiceStack):
                     )
                 )
         CfnOutput(self, "ApiUrl", value=api.api_endpoint)
-        self.watch(
-            Watched(
-                "unavailable",
-                metric("AWS/ApiGateway", "5xx", {"ApiId": api.api_id}, minutes=5),
-                at_least=5,
-                says="Customers are told to send their orders again: see the log of create_order.",
-            )
-        )
+        self.add_alarms(alarms.of_http_api(api.api_id))
 
 
 class ReserveInventory(ServiceStack):
-    """Hears OrderCreated; says InventoryReserved or InventoryFailed."""
+    """Consumes OrderCreated; publishes InventoryReserved or InventoryFailed."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
         super().__init__(
             scope,
             names,
             "reserve_inventory",
-            hears=Heard("OrderCreated", said_by="create_order"),
-            says=["InventoryReserved", "InventoryFailed"],
+            memory_mb=512,
+            timeout_seconds=20,
+            consumes=Subscription("OrderCreated", producer="create_order"),
+            publishes=["InventoryReserved", "InventoryFailed"],
         )
-        self.may_use("orders", "UpdateItem")
-        self.may_use("inventory", "UpdateItem")
+        self.grant_table("orders", "UpdateItem")
+        self.grant_table("inventory", "UpdateItem")
 
 
 class ChargePayment(ServiceStack):
-    """Hears InventoryReserved; says PaymentCharged or PaymentFailed."""
+    """Consumes InventoryReserved; publishes PaymentCharged or PaymentFailed."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
         super().__init__(
             scope,
             names,
             "charge_payment",
-            hears=Heard("InventoryReserved", said_by="reserve_inventory"),
-            says=["PaymentCharged", "PaymentFailed"],
+            memory_mb=512,
+            timeout_seconds=20,
+            consumes=Subscription("InventoryReserved", producer="reserve_inventory"),
+            publishes=["PaymentCharged", "PaymentFailed"],
         )
-        self.may_use("orders", "GetItem", "UpdateItem")
+        self.grant_table("orders", "GetItem", "UpdateItem")
 
 
 class NotifyShipping(ServiceStack):
-    """Hears PaymentCharged; says ShippingScheduled."""
+    """Consumes PaymentCharged; publishes ShippingScheduled."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
         super().__init__(
             scope,
             names,
             "notify_shipping",
-            hears=Heard("PaymentCharged", said_by="charge_payment"),
-            says=["ShippingScheduled"],
+            memory_mb=512,
+            timeout_seconds=20,
+            consumes=Subscription("PaymentCharged", producer="charge_payment"),
+            publishes=["ShippingScheduled"],
         )
-        self.may_use("orders", "GetItem", "UpdateItem")
+        self.grant_table("orders", "GetItem", "UpdateItem")
 
 
 class ReleaseInventory(ServiceStack):
-    """Hears PaymentFailed; compensates, and says nothing: the saga ends here."""
+    """Consumes PaymentFailed; compensates, and publishes nothing: the saga ends here."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
         super().__init__(
             scope,
             names,
             "release_inventory",
-            hears=Heard("PaymentFailed", said_by="charge_payment"),
-            says=[],
+            memory_mb=512,
+            timeout_seconds=20,
+            consumes=Subscription("PaymentFailed", producer="charge_payment"),
         )
-        self.may_use("orders", "UpdateItem")
-        self.may_use("inventory", "UpdateItem")
+        self.grant_table("orders", "UpdateItem")
+        self.grant_table("inventory", "UpdateItem")
 
 
 class ResumeOrders(ServiceStack):
-    """Hears no event but a schedule; says again what any service said last of a stuck order."""
+    """The sweep: called by a schedule; publishes again the last event of stalled orders."""
 
     def __init__(self, scope: Construct, names: Names) -> None:
-        super().__init__(scope, names, "resume_orders", says=[], seconds=60)
-        orders = self.may_use("orders", "GetItem", "UpdateItem")
+        super().__init__(scope, names, "resume_orders", memory_mb=512, timeout_seconds=60)
+        orders = self.grant_table("orders", "GetItem", "UpdateItem")
         self.role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["dynamodb:Query"], resources=[f"{orders.table_arn}/index/open"]
             )
         )
-        # It says what is stored, whoever said it: this is the one role that speaks for others.
-        self.may_put_events(
-            {
-                "ForAllValues:StringLike": {"events:source": names.source("*")},
-                "Null": {"events:source": "false"},
-            }
-        )
-        # The next run comes in a minute: there is nothing to try again, and nothing to keep.
+        # It publishes what is stored, whoever stored it: the one role that may use any source.
+        self.grant_publish(names.source("*"))
+        # The next run comes in a minute: there is nothing to retry, and nothing to keep.
         self.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         may_call = iam.Role(
             self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com")
@@ -173,7 +179,7 @@ class ResumeOrders(ServiceStack):
             self,
             "Schedule",
             name=names.of("resume_orders"),
-            description="Orders that stand still are looked for every minute.",
+            description="The sweep looks for stalled orders every minute.",
             schedule_expression="rate(1 minute)",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
@@ -183,30 +189,7 @@ class ResumeOrders(ServiceStack):
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
             ),
         )
-        self._watch_orders()
-
-    def _watch_orders(self) -> None:
-        function, orders = {"FunctionName": self.names.of(self.service)}, {"bus": self.names.bus}
-        self.watch(
-            Watched(
-                "oldest-order",
-                metric(NAMESPACE, "oldestOverdueSeconds", orders, "Maximum"),
-                at_least=15 * 60,
-                says="An order has been open for a quarter of an hour, resumed and still open.",
-            ),
-            Watched(
-                "given-up",
-                metric(NAMESPACE, "givenUpOrders", orders, "Maximum"),
-                at_least=1,
-                says="An order does not end, however often it is resumed: a person has to look.",
-            ),
-            Watched(
-                "no-run",
-                metric("AWS/Lambda", "Invocations", function, minutes=5),
-                below=1,
-                says="Nothing has looked for stuck orders for five minutes: see the schedule.",
-            ),
-        )
+        self.add_alarms(alarms.of_sweep(names, self.service))
 
 
 SERVICES = (

@@ -1,7 +1,7 @@
-"""The mechanism all services need, and no word of what any of them does."""
+"""The runtime library that all services share. It knows nothing of orders."""
 
 import gc
 
-# What is made while a function starts stays, and Python would look through it for garbage some
+# Objects made while a function starts stay alive, and Python would search them for garbage some
 # ninety times: a twenty-fifth of a cold start (docs/performance.md).
 gc.set_threshold(100_000)

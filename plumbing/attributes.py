@@ -8,7 +8,7 @@ from typing import Any
 
 
 def attribute(value: Any) -> Any:
-    """Write a plain value as DynamoDB has it: 2 as {"N": "2"}.
+    """Convert a plain value to DynamoDB's form: 2 to {"N": "2"}.
 
     Raises TypeError for a type that is not stored here; money and units are whole numbers.
     """
@@ -29,12 +29,12 @@ def attribute(value: Any) -> Any:
 
 
 def attributes(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the fields of an item."""
+    """Convert the fields of an item to DynamoDB's form."""
     return {name: attribute(value) for name, value in values.items()}
 
 
 def plain(attribute: Mapping[str, Any]) -> Any:
-    """Read one of DynamoDB's values; what is never stored here is left as it is: sets, bytes."""
+    """Convert one of DynamoDB's values to a plain one; sets and bytes are left as they are."""
     [(kind, value)] = attribute.items()
     match kind:
         case "N":
@@ -49,5 +49,5 @@ def plain(attribute: Mapping[str, Any]) -> Any:
 
 
 def plains(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the fields of an item."""
+    """Convert the fields of an item to plain values."""
     return {name: plain(value) for name, value in attributes.items()}

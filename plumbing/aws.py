@@ -1,7 +1,7 @@
-"""The clients of AWS: how they are made, how they wait, and how they try again.
+"""The clients of AWS, with their time-outs and retries.
 
-They are what `boto3.client` answers, and are made as it makes them, by botocore. Importing boto3
-itself takes a tenth of a cold start, for parts of it that nothing here uses: docs/performance.md.
+They are the clients that `boto3.client` returns, made by botocore as boto3 makes them. Importing
+boto3 itself takes a tenth of a cold start, for parts that nothing here uses: docs/performance.md.
 """
 
 from __future__ import annotations
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
 
-# What a call raises: refused by AWS, or not answered.
+# The operations that functions call, the one declaration of them: an image has no others. A service
+# that calls more declares them in an aws.py of its own, in the same form.
+OPERATIONS = {
+    "dynamodb": ("GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
+    "events": ("PutEvents",),
+}
+
+# What a call raises: AWS refused it, or did not respond.
 CALL_ERRORS = (ClientError, BotoCoreError)
 
-# Worst case of one call: 3 tries of 1 + 2 s and the pauses between them, which leaves a function
-# of 20 s time for its write and its publish. A try that timed out may have taken effect: every
-# call made here may be repeated.
+# Worst case of one call: 3 tries of 1 + 2 s and the pauses between them. A function with 20 s has
+# time for its write and its publish. A try that timed out may have taken effect: every call made
+# here is safe to repeat.
 _CONFIG = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3}
 )
-# One for both, because each reads the descriptions of AWS anew.
+# One session for both clients, because each session reads the descriptions of AWS again.
 _session = get_session()
 
 

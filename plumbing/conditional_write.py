@@ -1,4 +1,4 @@
-"""Write to DynamoDB under a condition, and learn how the item stands when it does not hold."""
+"""Write to DynamoDB under a condition, and return the stored item when it does not hold."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 # Two transactions on one hot item refuse each other instead of queueing. Eight tries with full
-# jitter, at most 20, 40, ... 640 ms apart, outlast a burst; then Lambda's own retry takes over.
+# jitter, at most 20, 40, ... 640 ms apart, outlast a burst; then Lambda's own retry follows.
 TRIES = 8
 FIRST_PAUSE_SECONDS = 0.02
 
@@ -35,23 +35,23 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, Any]
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """The condition of an update did not hold; `item` is what stands there, None for nothing."""
+class ConditionFailed(msgspec.Struct, frozen=True):
+    """The condition of a write did not hold; `item` is what is stored, None for nothing."""
 
     item: Item | None
 
 
-def write(client: DynamoDBClient, update: Update) -> Refused | None:
-    """Make one update; answer None when it was made, else why not."""
+def write(client: DynamoDBClient, update: Update) -> ConditionFailed | None:
+    """Make one update; return None when it was made."""
     try:
-        _patiently(lambda: client.update_item(**_request(update)))
+        _retry_conflicts(lambda: client.update_item(**_request(update)))
     except client.exceptions.ConditionalCheckFailedException as error:
-        return Refused(_item(error.response.get("Item")))
+        return ConditionFailed(_item(error.response.get("Item")))
     return None
 
 
-def write_new(client: DynamoDBClient, table: str, key: str, item: Item) -> Refused | None:
-    """Put `item` unless its `key` is taken; answer None when it was put, else what stands there."""
+def put_new(client: DynamoDBClient, table: str, key: str, item: Item) -> ConditionFailed | None:
+    """Put `item` unless its `key` is taken; return None when it was put."""
     try:
         client.put_item(
             TableName=table,
@@ -61,16 +61,16 @@ def write_new(client: DynamoDBClient, table: str, key: str, item: Item) -> Refus
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except client.exceptions.ConditionalCheckFailedException as error:
-        return Refused(_item(error.response.get("Item")))
+        return ConditionFailed(_item(error.response.get("Item")))
     return None
 
 
-def write_together(
+def transact(
     client: DynamoDBClient, updates: Sequence[Update]
-) -> Sequence[Refused | None] | None:
-    """Make all updates or none; answer None when made, else one verdict for each, in order."""
+) -> Sequence[ConditionFailed | None] | None:
+    """Make all updates or none; return None when made, else one result for each, in order."""
     try:
-        _patiently(
+        _retry_conflicts(
             lambda: client.transact_write_items(
                 TransactItems=[{"Update": _request(update)} for update in updates]
             )
@@ -80,29 +80,29 @@ def write_together(
         if {reason["Code"] for reason in reasons} - {"None", "ConditionalCheckFailed"}:
             raise
         return [
-            None if reason["Code"] == "None" else Refused(_item(reason.get("Item")))
+            None if reason["Code"] == "None" else ConditionFailed(_item(reason.get("Item")))
             for reason in reasons
         ]
     return None
 
 
 def read(client: DynamoDBClient, table: str, key: Mapping[str, Any]) -> Item | None:
-    """Answer the item as it stands now (a strongly consistent read), or None."""
-    answer = client.get_item(TableName=table, Key=attributes(key), ConsistentRead=True)
-    return _item(answer.get("Item"))
+    """Return the item (a strongly consistent read), or None."""
+    response = client.get_item(TableName=table, Key=attributes(key), ConsistentRead=True)
+    return _item(response.get("Item"))
 
 
 def query(
-    client: DynamoDBClient, table: str, index: str, equal: tuple[str, Any], most: tuple[str, Any]
+    client: DynamoDBClient, table: str, index: str, equal: tuple[str, Any], up_to: tuple[str, Any]
 ) -> Iterator[Item]:
-    """Yield the items of an index whose partition is `equal`, up to and with the sort key `most`.
+    """Yield the items of an index whose partition is `equal`, up to the sort key `up_to` inclusive.
 
-    Both are a key's name and value. Lowest first; a page is asked for when it is needed.
+    Both are a key's name and value. Lowest first; a page is read when it is needed.
     """
-    (partition, wanted), (sort, until) = equal, most
+    (partition, wanted), (sort, until) = equal, up_to
     start: dict[str, Any] = {}
     while True:
-        answer = client.query(
+        response = client.query(
             TableName=table,
             IndexName=index,
             KeyConditionExpression="#partition = :partition AND #sort <= :until",
@@ -110,11 +110,11 @@ def query(
             ExpressionAttributeValues=attributes({":partition": wanted, ":until": until}),
             **start,
         )
-        for found in answer["Items"]:
+        for found in response["Items"]:
             yield plains(found)
-        if "LastEvaluatedKey" not in answer:
+        if "LastEvaluatedKey" not in response:
             return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 def _request(update: Update) -> Any:
@@ -130,7 +130,7 @@ def _request(update: Update) -> Any:
     return {name: value for name, value in request.items() if value}
 
 
-def _patiently(call: Callable[[], Answer]) -> Answer:
+def _retry_conflicts(call: Callable[[], Result]) -> Result:
     for attempt in range(1, TRIES):
         try:
             return call()

@@ -1,14 +1,14 @@
-"""Decode what EventBridge delivers into the struct that a service hears."""
+"""Decode what EventBridge delivers into the struct that a service consumes."""
 
 from typing import Any, TypeVar
 
 import msgspec
 
-Heard = TypeVar("Heard", bound=msgspec.Struct)
+Event = TypeVar("Event", bound=msgspec.Struct)
 
 
 class EnvelopeError(ValueError):
-    """The delivered event is not one that the service hears; the message names what is wrong."""
+    """The delivered event is not one that the service consumes; the message names what is wrong."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -21,8 +21,8 @@ class Envelope(msgspec.Struct, frozen=True):
     detail: dict[str, Any]
 
 
-def decode(delivered: object, kind: type[Heard]) -> Heard:
-    """Answer the detail of the `delivered` envelope as a `kind`.
+def decode(delivered: object, kind: type[Event]) -> Event:
+    """Return the detail of the `delivered` envelope as a `kind`.
 
     Fields that `kind` does not declare are ignored. Raises EnvelopeError, naming the field, when
     one is missing or of the wrong type, or when the detail-type is not the name of `kind`.

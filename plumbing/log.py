@@ -1,4 +1,4 @@
-"""Log one JSON line per outcome, and measure by it."""
+"""Log one JSON line per outcome; the line is the metric too."""
 
 import sys
 import time
@@ -8,28 +8,29 @@ from typing import Any, Protocol
 
 import msgspec
 
-from plumbing.trace import Traced, trace_id
+from plumbing.participant import Participant
+from plumbing.trace import TracedEvent, trace_id
 
 _lines = 0
 
 
-class Outcome(Protocol):
-    """What came of a step: the status it led to, and whether this very call made it."""
+class StepResult(Protocol):
+    """The result of a step: the status of the saga, and whether this very call made the step."""
 
     @property
     def status(self) -> str:
-        """Where what the step is made of stands now."""
+        """The status of the saga now."""
 
     @property
-    def recorded(self) -> bool:
-        """True if this call stored the step, False if it stood there already."""
+    def applied(self) -> bool:
+        """True if this call stored the step, False if it was stored before."""
 
 
 def log(level: str, message: str, **fields: Any) -> None:
     """Write a line with a constant `message` and its fields, and flush it.
 
-    Flushed at once because Lambda freezes the process as soon as the handler has answered. The
-    first line of a process says that it is: its call paid for the start.
+    Flushed at once because Lambda freezes the process as soon as the handler has returned. The
+    first line of a process is marked as its cold start.
     """
     global _lines
     line = {"level": level, "message": message, "coldStart": not _lines} | fields
@@ -39,35 +40,47 @@ def log(level: str, message: str, **fields: Any) -> None:
 
 
 class StepLog:
-    """Tells of each step that a function makes, in a line that is its metrics too."""
+    """Logs each step that a function makes, in a line that carries its metrics."""
 
-    def __init__(self, namespace: str, function: str) -> None:
+    def __init__(self, namespace: str, function: str, participant: Participant) -> None:
         self._namespace, self._function = namespace, function
+        consumes = participant.consumes
+        self._consumed = {"consumed": consumes.__name__} if consumes else {}
+        self._published = {
+            step.to: step.publishes.__name__ for step in participant.steps if step.publishes
+        }
+        self._reached = {step.to for step in participant.steps}
 
     def __call__(
-        self, message: str, traced: Traced, outcome: Outcome, begun: float, **fields: Any
+        self, message: str, event: TracedEvent, result: StepResult, begun: float, **fields: Any
     ) -> None:
-        """Log what came of a step that `begun` then, by `time.perf_counter`.
+        """Log the result of a step that `begun` then, by `time.perf_counter`.
 
-        Only the call that recorded a step counts it, so that a repetition does not count twice.
+        `outcome` is `applied` if this call made the step, `duplicate` if it was made before and is
+        still the last one, `stale` if the saga has moved on since. Only an applied step is counted
+        by the metrics, so that a duplicate does not count twice.
         """
-        age = datetime.now(UTC) - datetime.fromisoformat(traced.created_at)
-        by = {"function": self._function, "status": outcome.status}
+        status = result.status
+        age = datetime.now(UTC) - datetime.fromisoformat(event.created_at)
+        dimensions = {"function": self._function, "status": status}
         numbers = {
             "stepMilliseconds": round(1000 * (time.perf_counter() - begun), 1),
             "ageMilliseconds": round(1000 * age.total_seconds()),
         }
-        measured = by | numbers
-        if outcome.recorded:
-            measured = embedded_metrics(self._namespace, by, numbers)
-        how = "recorded" if outcome.recorded else "repeated"
-        log("INFO", message, traceId=trace_id(traced), **fields, outcome=how, **measured)
+        measured = dimensions | numbers
+        outcome = "duplicate" if status in self._reached else "stale"
+        if result.applied:
+            outcome = "applied"
+            measured = embedded_metrics(self._namespace, dimensions, numbers)
+        published = {"published": self._published[status]} if status in self._published else {}
+        fields |= self._consumed | published
+        log("INFO", message, traceId=trace_id(event), **fields, outcome=outcome, **measured)
 
 
 def embedded_metrics(
     namespace: str, dimensions: Mapping[str, str], numbers: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Build the fields of a log line that make metrics of its numbers, at no call's cost.
+    """Build the fields that make a log line a metric, without a call to CloudWatch.
 
     Source: "Embedded metric format specification", Amazon CloudWatch user guide.
     """

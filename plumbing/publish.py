@@ -1,10 +1,10 @@
-"""Say an event on the bus; the one place in the repository that does."""
+"""Publish events on the bus; the one place in the repository that does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
+from plumbing.outbox import OutboxEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -14,51 +14,35 @@ class PublishError(Exception):
     """The bus did not accept an event; the message has its code and reason."""
 
 
-class Entry(msgspec.Struct, frozen=True, rename="camel"):
-    """An event ready to be said: who says it, what it is, and its detail as JSON text.
-
-    The text is kept, not the struct, so that an event said again is the same to the byte.
-    """
-
-    source: str
-    detail_type: str
-    detail: str
-
-    @classmethod
-    def of(cls, source: str, event: msgspec.Struct) -> Entry:
-        """Encode `event`; its detail-type is exactly the name of its class."""
-        return cls(source, type(event).__name__, msgspec.json.encode(event).decode())
-
-
 class Publish(Protocol):
-    """Say events on a bus."""
+    """Publish events on a bus."""
 
-    def __call__(self, *entries: Entry) -> None:
-        """Say them; raises PublishError unless every one of them was accepted."""
+    def __call__(self, *events: OutboxEvent) -> None:
+        """Publish them; raises PublishError unless the bus accepted every one of them."""
 
 
 def publisher(client: EventBridgeClient, bus: str) -> Publish:
-    """Answer a `Publish` onto the bus of this name."""
+    """Return a `Publish` to the bus of this name."""
 
-    def publish(*entries: Entry) -> None:
-        answer = client.put_events(
+    def publish(*events: OutboxEvent) -> None:
+        response = client.put_events(
             Entries=[
                 {
                     "EventBusName": bus,
-                    "Source": entry.source,
-                    "DetailType": entry.detail_type,
-                    "Detail": entry.detail,
+                    "Source": event.source,
+                    "DetailType": event.detail_type,
+                    "Detail": event.detail,
                 }
-                for entry in entries
+                for event in events
             ]
         )
-        # PutEvents answers 200 also when it took none of them: each entry has its own verdict.
+        # PutEvents returns 200 even when it accepted none of them: each entry has its own result.
         refused = [
-            f"{entry.detail_type}: {result['ErrorCode']} ({result.get('ErrorMessage', '')})"
-            for entry, result in zip(entries, answer["Entries"], strict=True)
+            f"{event.detail_type}: {result['ErrorCode']} ({result.get('ErrorMessage', '')})"
+            for event, result in zip(events, response["Entries"], strict=True)
             if "ErrorCode" in result
         ]
-        if refused or answer["FailedEntryCount"]:
+        if refused or response["FailedEntryCount"]:
             raise PublishError(f"bus {bus} refused {'; '.join(refused) or 'an event'}")
 
     return publish

@@ -20,5 +20,5 @@ def read_settings(kind: type[Settings], environ: Mapping[str, str]) -> Settings:
     values = {field: environ.get(field.upper(), "") for field in kind.__struct_fields__}
     absent = [field.upper() for field, value in values.items() if not value]
     if absent:
-        raise SettingsError(f"set {', '.join(absent)}: the service's stack in infra/ does so")
+        raise SettingsError(f"set {', '.join(absent)}: the service's stack in infra/ sets them")
     return kind(**values)

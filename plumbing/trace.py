@@ -1,7 +1,7 @@
-"""Carry a caller's trace through events: W3C Trace Context, passed on as it came.
+"""Carry a caller's trace through events: W3C Trace Context, passed on unchanged.
 
-The services open no spans of their own, so the parent stays the caller's: a backend that collects
-the spans of whoever does, the caller or an agent around a function, joins them by it.
+The services open no spans of their own, so the parent stays the caller's. A tracing backend joins
+the spans of the caller, and of an agent around a function, by it.
 """
 
 import re
@@ -12,14 +12,14 @@ from msgspec import Meta
 
 PATTERN = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 Traceparent = Annotated[str, Meta(pattern=PATTERN)]
-# When something was made: UTC, ISO 8601, to the millisecond, so that it sorts as text.
-Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+# A point in time: UTC, ISO 8601, to the millisecond, so that it sorts as text.
+Timestamp = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 
 _HEADER = re.compile("([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
-class Traced(Protocol):
-    """What an event carries besides its meaning: when its saga began, and in which trace."""
+class TracedEvent(Protocol):
+    """What every event carries: when its saga began, and the trace that it belongs to."""
 
     @property
     def created_at(self) -> str:
@@ -31,9 +31,9 @@ class Traced(Protocol):
 
 
 def traceparent(header: str | None, otherwise: UUID) -> str:
-    """Answer the `traceparent` to pass on: the caller's, or a trace's that begins here.
+    """Return the `traceparent` to pass on: the caller's, or that of a trace that begins here.
 
-    One that is missing or not valid begins a trace that is called like `otherwise`. Source: "Trace
+    A missing or invalid header begins a trace whose id is `otherwise`. Source: "Trace
     Context", W3C recommendation, section 4.3.
     """
     match = _HEADER.fullmatch((header or "").strip())
@@ -46,6 +46,6 @@ def traceparent(header: str | None, otherwise: UUID) -> str:
     return f"00-{otherwise.hex}-{otherwise.hex[16:]}-01"
 
 
-def trace_id(traced: Traced) -> str:
-    """Answer the id of the trace that an event belongs to."""
-    return traced.traceparent.split("-")[1]
+def trace_id(event: TracedEvent) -> str:
+    """Return the id of the trace that an event belongs to."""
+    return event.traceparent.split("-")[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.emulator import ROOT
 
-PARTS = ("compose", "harness", "infra", "plumbing", "requirements", "services")
+PARTS = ("compose", "contracts", "harness", "infra", "plumbing", "requirements", "services")
 
 
 def clone(folder: Path) -> Path:

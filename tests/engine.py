@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from harness.images import engine_trouble
+from harness.images import engine_problem
 
 # CI sets this up, so that there a missing engine is a failure and not a skip.
 MAY_SKIP = not os.environ.get("NO_SKIPS")
 
 needs_engine = pytest.mark.skipif(
-    MAY_SKIP and engine_trouble() is not None, reason=f"needs Docker: {engine_trouble()}"
+    MAY_SKIP and engine_problem() is not None, reason=f"needs Docker: {engine_problem()}"
 )

@@ -1,6 +1,7 @@
 """What each service may do: the rows that its template, the simulator and the emulator are held to.
 
-A new service is one more row.
+Written by hand on purpose, and derived from nothing: a permission is checked by writing it down a
+second time. A new service is one more row.
 """
 
 from collections.abc import Mapping, Set
@@ -8,40 +9,42 @@ from dataclasses import dataclass, field
 
 from contracts import CONTRACTS
 
-SOURCES = {contract.detail_type: f"orders.{contract.said_by}" for contract in CONTRACTS}
+SOURCES = {contract.detail_type: f"orders.{contract.producer}" for contract in CONTRACTS}
 
 
 @dataclass(frozen=True)
 class Grants:
-    """DynamoDB's actions by table, or by index (`orders/index/name`), and the events it says.
+    """DynamoDB's actions by table, or by index (`orders/index/name`), and the events published.
 
-    One that `repeats` says again whatever any service of the saga said.
+    One that `republishes` may publish the events of every service of the saga.
     """
 
     tables: Mapping[str, Set[str]]
-    says: Set[str] = field(default_factory=frozenset)
-    repeats: bool = False
+    publishes: Set[str] = field(default_factory=frozenset)
+    republishes: bool = False
 
-    def may_say(self, source: str, detail_type: str) -> bool:
-        """Tell whether an event of this source and detail-type is its own to say."""
-        if self.repeats:
+    def may_publish(self, source: str, detail_type: str) -> bool:
+        """Return whether it may publish an event of this source and detail-type."""
+        if self.republishes:
             return source.startswith("orders.")
-        return detail_type in self.says and SOURCES[detail_type] == source
+        return detail_type in self.publishes and SOURCES[detail_type] == source
 
 
 GRANTS = {
-    "create_order": Grants({"orders": {"PutItem", "GetItem"}}, says={"OrderCreated"}),
+    "create_order": Grants({"orders": {"PutItem", "GetItem"}}, publishes={"OrderCreated"}),
     "reserve_inventory": Grants(
         {"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}},
-        says={"InventoryReserved", "InventoryFailed"},
+        publishes={"InventoryReserved", "InventoryFailed"},
     ),
     "charge_payment": Grants(
-        {"orders": {"GetItem", "UpdateItem"}}, says={"PaymentCharged", "PaymentFailed"}
+        {"orders": {"GetItem", "UpdateItem"}}, publishes={"PaymentCharged", "PaymentFailed"}
     ),
-    "notify_shipping": Grants({"orders": {"GetItem", "UpdateItem"}}, says={"ShippingScheduled"}),
+    "notify_shipping": Grants(
+        {"orders": {"GetItem", "UpdateItem"}}, publishes={"ShippingScheduled"}
+    ),
     "release_inventory": Grants({"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}}),
     "resume_orders": Grants(
-        {"orders": {"GetItem", "UpdateItem"}, "orders/index/open": {"Query"}}, repeats=True
+        {"orders": {"GetItem", "UpdateItem"}, "orders/index/open": {"Query"}}, republishes=True
     ),
 }
 

@@ -1,7 +1,8 @@
 """DynamoDB and EventBridge in memory, down to a client's call, for what the services use of them.
 
-Strict where AWS is: an expression it does not know, or a name or value that an expression does
-not use, is an error.
+Strict where AWS is: an expression that it does not know, or a name or value that an expression
+does not use, is an error. Strict as well where AWS is lenient and the code must not be: a read has
+to be consistent, and an index has no more than its keys and projected attributes.
 """
 
 import copy
@@ -13,7 +14,8 @@ from botocore.exceptions import ClientError
 
 Attributes = dict[str, Any]
 
-INDEXES = {"open": ("openShard", "createdAt")}
+# The keys of each index, and the attributes that are projected into it.
+INDEXES = {"open": ("openShard", "createdAt", ["nextAttemptAt"])}
 
 
 class ConditionalCheckFailedException(ClientError):  # botocore's name
@@ -43,6 +45,8 @@ class MemoryDynamoDB:
 
     def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Any:
         self.calls.append("GetItem")
+        if ConsistentRead is not True:
+            raise NotImplementedError("a read that is not consistent may return an old item")
         item = self._find(TableName, Key)
         return {"Item": copy.deepcopy(item)} if item else {}
 
@@ -56,9 +60,9 @@ class MemoryDynamoDB:
         ExpressionAttributeValues: Mapping[str, Any],
         ExclusiveStartKey: Attributes | None = None,
     ) -> Any:
-        """Answer items of an index, whole, though an index may have but a part of each."""
+        """Return items of an index: their keys and the projected attributes."""
         self.calls.append("Query")
-        partition, sort = INDEXES[IndexName]
+        partition, sort, projected = INDEXES[IndexName]
         if KeyConditionExpression != "#partition = :partition AND #sort <= :until":
             raise NotImplementedError(KeyConditionExpression)
         if ExpressionAttributeNames != {"#partition": partition, "#sort": sort}:
@@ -77,8 +81,9 @@ class MemoryDynamoDB:
         first = ids.index(self._key(TableName, ExclusiveStartKey)) + 1 if ExclusiveStartKey else 0
         page = found[first : first + self.page]
         last = first + self.page < len(found)
+        kept = {self.keys[TableName], partition, sort, *projected}
         return {
-            "Items": copy.deepcopy(page),
+            "Items": [{name: item[name] for name in item if name in kept} for item in page],
             **({"LastEvaluatedKey": copy.deepcopy(page[-1])} if last else {}),
         }
 
@@ -169,10 +174,10 @@ class MemoryDynamoDB:
 
 
 class MemoryEvents:
-    """The entries that were said, and the calls made; it can refuse the ones to come."""
+    """The entries that were published, and the calls made; it can refuse the next ones."""
 
     def __init__(self) -> None:
-        self.said: list[Any] = []
+        self.published: list[Any] = []
         self.calls: list[str] = []
         self.refusals = 0
 
@@ -182,7 +187,7 @@ class MemoryEvents:
             self.refusals -= 1
             refused = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
             return {"FailedEntryCount": len(Entries), "Entries": [refused for _ in Entries]}
-        self.said += Entries
+        self.published += Entries
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "any"} for _ in Entries]}
 
 

@@ -1,4 +1,4 @@
-"""Packages of npm that tests need: installed when they are first asked for, as a lock file says."""
+"""Packages of npm that tests need: installed when they are first needed, from a lock file."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ needs_npm = pytest.mark.skipif(
 
 
 def install(folder: Path) -> Path:
-    """Install what the lock file in a folder says, unless it is there; answer where it is."""
+    """Install what a folder's lock file lists, unless it is there; return where it is."""
     lock, modules = folder / "package-lock.json", folder / "node_modules"
     installed = modules / "installed-package-lock.json"
     if not (installed.exists() and installed.read_bytes() == lock.read_bytes()):

@@ -8,7 +8,7 @@ RULE = "arn:aws:events:us-east-1:123456789012:rule/order-saga/order-saga-charge-
 
 
 def given_up(event: object, **changes: Any) -> str:
-    """Answer what Lambda tells an on-failure destination of an event that failed three times.
+    """Return Lambda's record for an on-failure destination, of an event that failed three times.
 
     Source: "Capturing records of Lambda asynchronous invocations", AWS Lambda developer guide.
     """
@@ -38,7 +38,7 @@ def given_up(event: object, **changes: Any) -> str:
 
 
 def dead_letter_attributes(**changes: str) -> dict[str, str]:
-    """Answer the attributes of an event that a rule could not deliver; the body is the event.
+    """Return the attributes of an event that a rule could not deliver; the body is the event.
 
     Source: "Using dead-letter queues to process undelivered events", Amazon EventBridge user guide.
     """

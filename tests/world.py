@@ -1,10 +1,12 @@
 """The services' real handlers on AWS in memory."""
 
+import ast
 import importlib
 import json
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -13,16 +15,17 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contracts import CONTRACTS
+from harness.saga import FINAL
 from plumbing import aws, conditional_write
-from plumbing.step import TRACEPARENT, opened, stamp, written
+from plumbing.step import TRACEPARENT, format_timestamp, history_entry, open_index_key
 from tests.memory import MemoryDynamoDB, MemoryEvents
 
 SAMPLES = {contract.detail_type: json.loads(contract.sample.read_text()) for contract in CONTRACTS}
-HEARD_BY = {contract.detail_type: list(contract.heard) for contract in CONTRACTS}
+CONSUMERS = {contract.detail_type: list(contract.consumers) for contract in CONTRACTS}
 ORDER_ID = SAMPLES["OrderCreated"]["detail"]["orderId"]
 ORDERS, INVENTORY = "orders", "inventory"
+SERVICES_FOLDER = Path(__file__).resolve().parent.parent / "services"
 STORED_AT = datetime(2026, 1, 31, 9, tzinfo=UTC)
-ENDS = ("SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED")
 
 
 class World:
@@ -37,15 +40,8 @@ class World:
         monkeypatch.setattr(conditional_write, "FIRST_PAUSE_SECONDS", 0)
 
     def handler(self, service: str) -> ModuleType:
-        """Import a service's handler anew, as a cold start does."""
-        settings = {
-            "EVENT_BUS_NAME": "bus",
-            "EVENT_SOURCE": f"orders.{service}",
-            "ORDERS_TABLE": ORDERS,
-            "INVENTORY_TABLE": INVENTORY,
-            "AWS_LAMBDA_FUNCTION_NAME": f"order-saga-{service.replace('_', '-')}",
-        }
-        for name, value in settings.items():
+        """Import a service's handler again, as a cold start does."""
+        for name, value in settings(service).items():
             self._monkeypatch.setenv(name, value)
         sys.modules.pop(f"{service}.handler", None)
         return importlib.import_module(f"{service}.handler")
@@ -58,74 +54,87 @@ class World:
         del stored[TRACEPARENT]
         stored |= {
             "status": status,
-            "event": {
+            "outbox": {
                 "source": event["source"],
                 "detailType": event["detail-type"],
                 "detail": json.dumps(detail, separators=(",", ":")),
             },
-            "history": [stamp(status, written(STORED_AT))],
-            **(opened(UUID(detail["orderId"])) if status not in ENDS else {}),
+            "history": [history_entry(status, format_timestamp(STORED_AT))],
+            **(open_index_key(UUID(detail["orderId"])) if status not in FINAL else {}),
         }
         serialize = TypeSerializer().serialize
         item = {name: serialize(value) for name, value in stored.items()}
         self.dynamodb.tables[ORDERS][detail["orderId"]] = item
 
     def order(self, order_id: str = ORDER_ID) -> dict[str, Any]:
-        """Answer what is stored of an order."""
+        """Return what is stored of an order."""
         deserialize = TypeDeserializer().deserialize
         item = self.dynamodb.tables[ORDERS][order_id]
         return {name: deserialize(value) for name, value in item.items()}
 
     def statuses(self, order_id: str = ORDER_ID) -> list[str]:
-        """Answer the statuses of an order, in the order it came to them."""
+        """Return the statuses of an order, in the order it came to them."""
         return [step["status"] for step in self.order(order_id)["history"]]
 
     def stock(self, sku: str, units: int) -> None:
-        """Put units on the shelf."""
+        """Set the units of a SKU."""
         self.dynamodb.tables[INVENTORY][sku] = {"sku": {"S": sku}, "available": {"N": str(units)}}
 
     def units(self, sku: str) -> int:
-        """Answer the units on the shelf."""
+        """Return the units of a SKU."""
         return int(self.dynamodb.tables[INVENTORY][sku]["available"]["N"])
 
     def snapshot(self) -> Any:
-        """Answer everything that is stored, to compare with later."""
+        """Return everything that is stored, to compare with later."""
         return json.loads(json.dumps(self.dynamodb.tables))
 
     @property
-    def said(self) -> list[dict[str, Any]]:
-        """Answer the events said so far, decoded."""
+    def published(self) -> list[dict[str, Any]]:
+        """Return the events published so far, decoded."""
         return [
             {
                 "source": entry["Source"],
                 "detail-type": entry["DetailType"],
                 "detail": json.loads(entry["Detail"]),
             }
-            for entry in self.events.said
+            for entry in self.events.published
         ]
 
     def run(self) -> None:
-        """Deliver every event to those who hear it, until none is left."""
+        """Deliver every event to its consumers, until none is left."""
         handles: dict[str, Callable[[Any, object], None]] = {}
         delivered = 0
-        while delivered < len(self.events.said):
-            event = self.said[delivered]
+        while delivered < len(self.events.published):
+            event = self.published[delivered]
             delivered += 1
-            for service in HEARD_BY[event["detail-type"]]:
+            for service in CONSUMERS[event["detail-type"]]:
                 if service not in handles:
                     handles[service] = self.handler(service).handle
                 handles[service](sample(event["detail-type"], **event["detail"]), None)
 
 
+def settings(service: str) -> dict[str, str]:
+    """Return the environment of a service's function: a value for each field of its Settings."""
+    handler = ast.parse((SERVICES_FOLDER / service / "handler.py").read_text())
+    [declared] = [n for n in handler.body if isinstance(n, ast.ClassDef) and n.name == "Settings"]
+    fields = [ast.unparse(n.target) for n in declared.body if isinstance(n, ast.AnnAssign)]
+    values = {
+        "event_bus_name": "bus",
+        "event_source": f"orders.{service}",
+        "aws_lambda_function_name": f"order-saga-{service.replace('_', '-')}",
+    }
+    return {name.upper(): values.get(name, name.removesuffix("_table")) for name in fields}
+
+
 def sample(detail_type: str, **changes: Any) -> dict[str, Any]:
-    """Answer a contract's sample, as delivered, with these fields of its detail changed."""
+    """Return a contract's sample, as delivered, with these fields of its detail changed."""
     delivered: dict[str, Any] = json.loads(json.dumps(SAMPLES[detail_type]))
     delivered["detail"] |= changes
     return delivered
 
 
-def said(detail_type: str, **changes: Any) -> dict[str, Any]:
-    """Answer what a service says when it says the sample, to compare with what was said."""
+def published(detail_type: str, **changes: Any) -> dict[str, Any]:
+    """Return the sample as a service publishes it."""
     delivered = sample(detail_type, **changes)
     return {name: delivered[name] for name in ("source", "detail-type", "detail")}
 
@@ -136,7 +145,7 @@ def request(
     body: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Answer an HTTP request as API Gateway hands it over (payload format 2.0)."""
+    """Return an HTTP request as API Gateway hands it over (payload format 2.0)."""
     return {
         "version": "2.0",
         "rawPath": path,
@@ -148,6 +157,6 @@ def request(
 
 
 def _status(event: Any) -> str:
-    """Answer the status in which a sample's event leaves its order."""
+    """Return the status in which a sample's event leaves its order."""
     contract = next(c for c in CONTRACTS if c.detail_type == event["detail-type"])
-    return str(contract.said.status)  # type: ignore[attr-defined]
+    return str(contract.published.status)  # type: ignore[attr-defined]

@@ -11,10 +11,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "flow"
 
 
 def load() -> Flow:
-    """Read the flow as `saga map` last wrote it, which takes no synthesis."""
+    """Read the flow as `saga flow` last wrote it, which takes no synthesis."""
     return msgspec.json.decode((FOLDER / "flow.json").read_bytes(), type=Flow)
 
 
 def svg() -> str:
-    """Draw the flow as `saga map` last wrote it; every `data-count` in it is an empty text."""
+    """Draw the flow as `saga flow` last wrote it; every `data-count` in it is an empty text."""
     return draw(load())

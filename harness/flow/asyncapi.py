@@ -14,14 +14,14 @@ BUS = "bus"
 
 
 def document(flow: Flow, contracts: Contracts) -> dict[str, Any]:
-    """Answer the document; `contracts` are a sample, as delivered, and a schema for each event."""
+    """Return the document; `contracts` are a sample, as delivered, and a schema for each event."""
     names = [event.name for event in flow.events]
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "The events of the order saga",
             "version": "1.0.0",
-            "description": "Who says and who hears what. Written by `saga map`.",
+            "description": "The producer and the consumers of every event. Written by `saga flow`.",
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -50,15 +50,15 @@ def document(flow: Flow, contracts: Contracts) -> dict[str, Any]:
 
 
 def _operations(service: Service, names: list[str]) -> Iterator[tuple[str, Any]]:
-    if service.hears:
-        hears = f"{service.name} hears {service.hears}"
-        yield _named(hears, _operation("receive", hears, service, [service.hears]))
-    for said in service.says:
-        says = f"{service.name} says {said}"
-        yield _named(says, _operation("send", says, service, [said]))
-    if service.repeats:
-        repeats = f"{service.name} says again what was said"
-        yield _named(repeats, _operation("send", repeats, service, names))
+    if service.consumes:
+        title = f"{service.name} consumes {service.consumes}"
+        yield _named(title, _operation("receive", title, service, [service.consumes]))
+    for name in service.publishes:
+        title = f"{service.name} publishes {name}"
+        yield _named(title, _operation("send", title, service, [name]))
+    if service.republishes:
+        title = f"{service.name} republishes stored events"
+        yield _named(title, _operation("send", title, service, names))
 
 
 def _named(title: str, operation: Any) -> tuple[str, Any]:
@@ -84,7 +84,7 @@ def _message(event: Event, contracts: Contracts) -> dict[str, Any]:
         "summary": event.means,
         "headers": {
             "type": "object",
-            "description": "What EventBridge's envelope says of the event.",
+            "description": "The event's fields in EventBridge's envelope.",
             "properties": {name: {"const": value} for name, value in envelope.items()},
             "required": list(envelope),
         },
@@ -94,5 +94,5 @@ def _message(event: Event, contracts: Contracts) -> dict[str, Any]:
 
 
 def _moved(schema: Any) -> Any:
-    """Answer a schema that refers to this document's components instead of its own `$defs`."""
+    """Return a schema that refers to this document's components instead of its own `$defs`."""
     return json.loads(json.dumps(schema).replace("#/$defs/", "#/components/schemas/"))

@@ -1,4 +1,4 @@
-"""Hold the flow against itself: what is declared, what the code does, and what is deployed."""
+"""Check the flow: what the services declare against each other, and against what is deployed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from harness.flow.templates import like
 
 
 def check(flow: Flow) -> list[str]:
-    """Answer what is wrong, one sentence each, that names the thing and says what to do."""
-    checks = (_deployment, _declarations, _code, _events, _statuses, _rules, _permissions)
+    """Return what is wrong, a sentence each, which names the thing and what to do."""
+    checks = (_deployment, _declarations, _events, _statuses, _rules, _permissions)
     return list(dict.fromkeys(finding for one in checks for finding in one(flow)))
 
 
@@ -18,39 +18,33 @@ def _deployment(flow: Flow) -> Iterator[str]:
     for service in flow.services:
         if service.deployed and not service.declared:
             yield (
-                f"{service.name} is deployed and declares no part in the saga: "
-                f"end {_words(service)} with `PART = Part(...)`."
+                f"{service.name} is deployed and declares no participant: "
+                f"end {_events_file(service.name)} with `PARTICIPANT = Participant(...)`."
             )
         if service.declared and not service.deployed:
             yield (
-                f"{service.name} declares its part and is not deployed: "
+                f"{service.name} declares a participant and is not deployed: "
                 "give it a class in infra/services.py."
             )
-        if service.declared and service.deployed and not (service.hears or service.calls):
+        if service.declared and service.deployed and not (service.consumes or service.calls):
             yield (
-                f"Nothing calls {service.name}: let it hear an event, "
+                f"Nothing calls {service.name}: let it consume an event, "
                 "or give it a route or a schedule in infra/services.py."
             )
 
 
 def _declarations(flow: Flow) -> Iterator[str]:
     for service in flow.services:
-        unsaid = {*service.failures, *filter(None, [service.pivot])} - set(service.says)
-        for name in sorted(unsaid):
+        event = flow.event(service.consumes)
+        if service.consumes and event is None:
             yield (
-                f"{service.name} declares {name} a failure or its pivot, and not that it says it: "
-                f"add it to `says` in {_words(service)}."
+                f"{service.name} consumes {service.consumes}, which no service publishes: correct "
+                f"`consumes` in {_events_file(service.name)}, or add a `Step` that publishes it."
             )
-        heard = flow.event(service.hears)
-        if service.hears and heard is None:
+        if event and event.status != service.consumes_at:
             yield (
-                f"{service.name} hears {service.hears}, which no service declares that it says: "
-                f"correct `hears` in {_words(service)}, or `says` where it is said."
-            )
-        if heard and heard.status != service.hears_at:
-            yield (
-                f"{service.name} hears {heard.name} at {service.hears_at}, and {heard.said_by} "
-                f"says it at {heard.status}: correct one's `status` in its events.py."
+                f"{service.name} consumes {event.name} at {service.consumes_at}, and "
+                f"{event.producer} publishes it at {event.status}: correct one's `status`."
             )
         yield from _compensation(flow, service)
 
@@ -59,88 +53,79 @@ def _compensation(flow: Flow, service: Service) -> Iterator[str]:
     undone = service.compensates
     if undone is None:
         return
-    if service.hears_at is None or service.hears_at not in flow.reachable(undone):
+    if service.consumes_at is None or service.consumes_at not in flow.reachable(undone):
         yield (
             f"{service.name} compensates {undone}, from which no order comes to it: "
-            f"name a status before {service.hears or 'it'} in {_words(service)}."
+            f"name a status before {service.consumes or 'it'} in {_events_file(service.name)}."
         )
     for event in flow.events:
-        if event.pivot and service.hears_at in flow.reachable(event.status):
+        if event.pivot and service.consumes_at in flow.reachable(event.status):
             yield (
-                f"{service.name} undoes {undone} after the pivot {event.name}, and from there an "
-                f"order only goes forward: let it hear what comes before {event.name}."
+                f"{service.name} compensates {undone} after the pivot {event.name}, and from there "
+                f"an order only goes forward: let it consume what comes before {event.name}."
             )
-
-
-def _code(flow: Flow) -> Iterator[str]:
-    for service in flow.services:
-        for name in service.builds:
-            if name not in service.says:
-                yield (
-                    f"The code of {service.name} says {name}, which it does not declare: "
-                    f"add it to `says` in {_words(service)}, or take it out of the code."
-                )
-        for name in service.says:
-            if name not in service.builds:
-                yield (
-                    f"{service.name} declares that it says {name}, and no code of it makes one: "
-                    f"take it out of `says` in {_words(service)}, or write the code."
-                )
 
 
 def _events(flow: Flow) -> Iterator[str]:
-    sayers: dict[str, str] = {}
+    producers: dict[str, str] = {}
     for event in flow.events:
-        words = _words(flow.service(event.said_by))
-        other = sayers.setdefault(event.name, event.said_by)
-        if other != event.said_by:
+        file = _events_file(event.producer)
+        other = producers.setdefault(event.name, event.producer)
+        if other != event.producer:
             yield (
-                f"{event.name} is said by {other} and by {event.said_by}, and an event is known by "
-                "its name: give one of them another."
+                f"{event.name} is published by {other} and by {event.producer}, and an event is "
+                "known by its name: rename one of them."
             )
         if not event.status:
-            yield f"{event.name} has no status: give it a `status: ClassVar[str]` in {words}."
+            yield f"{event.name} has no status: give it a `status: ClassVar[str]` in {file}."
         if not event.contract:
             yield (
-                f"{event.name} has no contract: write contracts/events/{event.name}.sample.json, "
-                "name it in contracts/__init__.py, and run `make contracts`."
+                f"{event.name} has no contract: write contracts/events/{event.name}.sample.json "
+                "and run `make contracts`."
             )
-        if not (event.heard_by or event.end):
+        if not (event.consumers or event.final):
             yield (
-                f"Nobody hears {event.name}, which {event.said_by} says: let a service hear it, "
-                f"or declare {event.status} one of the `ends` in {words}."
+                f"No service consumes {event.name}, which {event.producer} publishes: let one "
+                f"consume it, or declare its step `final=True` in {file}."
             )
-        elif event.failure and not event.end and not _is_undone(flow, event):
+        elif event.failure and not event.final and not _is_compensated(flow, event):
             yield (
-                f"{event.name} tells of a failure and nothing undoes what came before it: declare "
-                f"what {' or '.join(event.heard_by)} `compensates`, or {event.status} one of the "
-                f"`ends` in {words}."
+                f"{event.name} is a failure and nothing compensates what came before it: declare "
+                f"what {' or '.join(event.consumers)} `compensates`, or the step `final=True` in "
+                f"{file}."
             )
 
 
-def _is_undone(flow: Flow, event: Event) -> bool:
-    """Tell whether a service that hears it, or one that a saga then comes to, compensates."""
+def _is_compensated(flow: Flow, event: Event) -> bool:
+    """Return whether a service that consumes it, or a later one, compensates."""
     after = flow.reachable(event.status)
-    return any(s.compensates and s.hears_at in after for s in flow.services)
+    return any(s.compensates and s.consumes_at in after for s in flow.services)
 
 
 def _statuses(flow: Flow) -> Iterator[str]:
-    ends = {status.name for status in flow.statuses if status.end}
-    unheard = {event.status for event in flow.events if not event.heard_by}
-    stuck = {s.name for s in flow.statuses if not ends & flow.reachable(s.name)}
+    final = {status.name for status in flow.statuses if status.final}
+    consumers = {event.status: event.consumers for event in flow.events}
+    stuck = {s.name for s in flow.statuses if not final & flow.reachable(s.name)}
     dead = {name for name in stuck if not flow.leaving(name)}
-    for name in sorted(dead - unheard):
-        hearers = [hearer for e in flow.events if e.status == name for hearer in e.heard_by]
-        yield (
-            f"An order at {name} cannot reach an end: let {' or '.join(hearers)} say an event, "
-            "or declare the status in which it `ends` the saga."
-        )
-    # What leads only to a dead end is its consequence; what leads to none goes round in a circle.
+    for name in sorted(dead):
+        # An event that no service consumes is a finding of its own.
+        if name not in consumers:
+            services = sorted({one.service for one in flow.transitions if one.to == name})
+            yield (
+                f"An order at {name} cannot reach a final status: declare the step to it "
+                f"`final=True` in {' or '.join(map(_events_file, services))}."
+            )
+        elif consumers[name]:
+            yield (
+                f"An order at {name} cannot reach a final status: give "
+                f"{' or '.join(consumers[name])} a step in `PARTICIPANT`."
+            )
+    # What leads only to a dead end is its consequence; what leads to none goes in a circle.
     circle = sorted(name for name in stuck if not dead & flow.reachable(name))
     if circle:
         yield (
-            f"An order at {' or '.join(circle)} cannot reach an end, it goes round in a circle: "
-            "declare a status of them one of the `ends`, or let a service leave them."
+            f"An order at {' or '.join(circle)} cannot reach a final status, it goes in a circle: "
+            "declare a step to one of them `final=True`, or let a service leave them."
         )
 
 
@@ -152,33 +137,33 @@ def _rules(flow: Flow) -> Iterator[str]:
         service = flow.service(rule.service)
         if not service.declared:
             continue
-        hears, whose = service.hears, f"The rule of {service.name}"
+        consumed, whose = service.consumes, f"The rule of {service.name}"
         if not rule.matches:
-            meant = flow.event(hears)
+            meant = flow.event(consumed)
             yield f"{whose} matches no declared event: " + (
                 f"let it match {meant.name} of {meant.source} in infra/services.py."
                 if meant
-                else "take `hears` out of its class in infra/services.py."
+                else "remove `consumes` from its class in infra/services.py."
             )
         for name in rule.matches:
-            if name != hears:
+            if name != consumed:
                 yield (
-                    f"{whose} matches {name}, and {rule.service} hears "
-                    f"{hears or 'no event'}: narrow its pattern in infra/."
+                    f"{whose} matches {name}, and {rule.service} consumes "
+                    f"{consumed or 'no event'}: narrow its pattern in infra/."
                 )
         if rule.looks_at:
             yield (
-                f"{whose} looks at `{'`, `'.join(rule.looks_at)}` too, so that some {hears} reach "
-                f"nobody: leave that out of its pattern in infra/, and let {rule.service} decide."
+                f"{whose} looks at `{'`, `'.join(rule.looks_at)}` too, so that some {consumed} "
+                f"reach no service: remove that in infra/, and let {rule.service} decide."
             )
         if rule.bus != flow.bus:
-            yield f"{whose} listens on the bus {rule.bus}, and the saga's is {flow.bus}: name that."
+            yield f"{whose} is on the bus {rule.bus}, and the saga's is {flow.bus}: name that."
     for service in flow.services:
         ruled = any(rule.service == service.name for rule in flow.rules)
-        if service.deployed and service.hears and not ruled:
+        if service.deployed and service.consumes and not ruled:
             yield (
-                f"No rule leads {service.hears} to {service.name}: "
-                "add `hears` to its class in infra/services.py."
+                f"No rule leads {service.consumes} to {service.name}: "
+                "add `consumes` to its class in infra/services.py."
             )
 
 
@@ -189,20 +174,28 @@ def _permissions(flow: Flow) -> Iterator[str]:
             continue
         if permission.bus != flow.bus:
             yield (
-                f"{service.name} may say events on the bus {permission.bus}, and the saga's is "
+                f"{service.name} may publish on the bus {permission.bus}, and the saga's is "
                 f"{flow.bus}: name that in infra/."
             )
-        if service.repeats:
+        if service.republishes:
             yield from _wider_than_the_saga(flow, service, permission)
         else:
             yield from _wider_than_declared(service, permission)
     for event in flow.events:
-        if not flow.service(event.said_by).deployed:
+        if not flow.service(event.producer).deployed:
             continue
         for service in flow.services:
-            own = event.said_by == service.name
-            if service.deployed and (own or service.repeats) and not _may_say(flow, service, event):
-                what = f"says {event.name}" if own else f"repeats what is said, {event.name} too"
+            own = event.producer == service.name
+            if (
+                service.deployed
+                and (own or service.republishes)
+                and not _may_publish(flow, service, event)
+            ):
+                what = (
+                    f"publishes {event.name}"
+                    if own
+                    else f"republishes every event, {event.name} too"
+                )
                 yield (
                     f"{service.name} declares that it {what}, and has no permission to: "
                     "grant it in infra/services.py."
@@ -210,24 +203,24 @@ def _permissions(flow: Flow) -> Iterator[str]:
 
 
 def _wider_than_declared(service: Service, permission: Permission) -> Iterator[str]:
-    grant = "its grant in infra/services.py, or declare in its PART that it"
+    grant = "its grant in infra/services.py, or declare"
     if permission.detail_types == (ANY,):
         yield (
-            f"{service.name} may say events of any detail-type, and declares "
-            f"{_list(service.says)}: narrow {grant} `repeats`."
+            f"{service.name} may publish events of any detail-type, and declares "
+            f"{_list(service.publishes)}: narrow {grant} `republishes=True`."
         )
     else:
         for name in permission.detail_types:
-            if name not in service.says:
+            if name not in service.publishes:
                 yield (
-                    f"{service.name} may say {name}, which it does not declare: "
-                    f"narrow {grant} `says` it."
+                    f"{service.name} may publish {name}, which it does not declare: "
+                    f"narrow {grant} a step that publishes it."
                 )
     for source in permission.sources:
         if source != service.source:
             yield (
-                f"{service.name} may speak for {source}, and is {service.source or 'nobody'} "
-                f"itself: narrow {grant} `repeats`."
+                f"{service.name} may publish as {source}, and is {service.source or 'no source'} "
+                f"itself: narrow {grant} `republishes=True`."
             )
 
 
@@ -236,12 +229,12 @@ def _wider_than_the_saga(flow: Flow, service: Service, permission: Permission) -
     for source in permission.sources:
         if not source.startswith(tuple(own)):
             yield (
-                f"{service.name} may speak for {source}, and what it repeats is said by "
+                f"{service.name} may publish as {source}, and the saga's sources are "
                 f"{'* or '.join(own)}*: narrow its grant in infra/services.py."
             )
 
 
-def _may_say(flow: Flow, service: Service, event: Event) -> bool:
+def _may_publish(flow: Flow, service: Service, event: Event) -> bool:
     return any(
         permission.service == service.name
         and permission.bus in (flow.bus, ANY)
@@ -251,8 +244,8 @@ def _may_say(flow: Flow, service: Service, event: Event) -> bool:
     )
 
 
-def _words(service: Service) -> str:
-    return f"services/{service.name}/events.py"
+def _events_file(service: str) -> str:
+    return f"services/{service}/events.py"
 
 
 def _list(names: Iterable[str]) -> str:

@@ -15,12 +15,12 @@ from harness.flow.svg import describe, draw
 
 PAGE = """# The flow of the saga
 
-Written by `saga map` from what each service declares in its `events.py` (`PART`), from its code and
-from the synthesized templates; a test fails when this is no longer what they say.
+Written by `saga flow` from the `PARTICIPANT` in each service's `events.py` and from the synthesized
+templates. A test fails when these files are out of date.
 
 ![{description}](flow.svg)
 
-Services and their events: dotted what tells of a failure, thick what follows the pivot.
+Services and their events. Failures are dotted; what follows the pivot is thick.
 
 ```mermaid
 {flowchart}```
@@ -34,8 +34,8 @@ The statuses of an order, and which service leads from one to the next:
 
 ## flow.json
 
-`bus` is the name of the event bus. All else are lists, in the order in which a saga comes to them,
-and no field is ever left out.
+`bus` is the name of the event bus. All other fields are lists, in the order of the saga. No field
+is ever left out.
 
 {fields}
 """
@@ -50,7 +50,7 @@ FILES = {
 
 
 def documents(flow: Flow, contracts: asyncapi.Contracts) -> dict[Path, str]:
-    """Answer each file and its text."""
+    """Return each file and its text."""
     page = PAGE.format(
         description=describe(flow),
         flowchart=flowchart(flow),

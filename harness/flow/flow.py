@@ -1,4 +1,4 @@
-"""What the flow of the saga is, as plain values: read from the services, drawn, and checked.
+"""The flow of the saga as plain values: read from the services, checked, and drawn.
 
 In JSON the fields are camelCase, and none is ever left out.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-# What a permission has in the place of a list of names that it does not ask for.
+# In a permission, in place of a list of names that it does not restrict.
 ANY = "*"
 
 
 class Service(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A service: what it declares, what its code does, and how it is deployed.
+    """A service: what it declares, and how it is deployed.
 
-    `hears` and `says` are names of events; `hears_at` is the status that its own copy of the event
-    it hears has. `calls` are the HTTP operations and schedules that call it. `builds` are the
-    events that its code makes.
+    `consumes` and `publishes` are names of events; `consumes_at` is the status in its own copy of
+    the event that it consumes. `calls` are the HTTP operations and schedules that call it.
     """
 
     name: str
@@ -25,61 +24,58 @@ class Service(Struct, frozen=True, kw_only=True, rename="camel"):
     deployed: bool
     source: str
     calls: tuple[str, ...]
-    hears: str | None
-    hears_at: str | None
-    says: tuple[str, ...]
-    failures: tuple[str, ...]
-    pivot: str | None
-    ends: tuple[str, ...]
+    consumes: str | None
+    consumes_at: str | None
+    publishes: tuple[str, ...]
+    final_statuses: tuple[str, ...]
     compensates: str | None
-    repeats: bool
-    builds: tuple[str, ...]
+    republishes: bool
 
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An event that a service declares to say; `status` is where that leaves the saga.
+    """An event that a service declares to publish; `status` is the saga's status after it.
 
-    `source` is what the bus calls the service that says it. An event is an `end` when its status is
-    one, and has a `contract` when a sample and a schema of it are in contracts/.
+    `source` is the producer's name on the bus. An event is `final` when its status ends the saga,
+    and has a `contract` when a sample and a schema of it are in contracts/.
     """
 
     name: str
     means: str
     source: str
-    said_by: str
-    heard_by: tuple[str, ...]
+    producer: str
+    consumers: tuple[str, ...]
     status: str
     failure: bool
     pivot: bool
-    end: bool
+    final: bool
     contract: bool
 
 
 class Status(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A status of a saga, and whether it is over then, and whether it may no longer be undone."""
+    """A status of a saga: `final` if it ends the saga, `after_pivot` if it only goes forward."""
 
     name: str
-    end: bool
+    final: bool
     after_pivot: bool
 
 
 class Transition(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A step of a saga: what a service hears at one status, and says when it leaves another.
+    """A step of a saga: what a service consumes at one status, and publishes at the next.
 
-    It begins at None where the saga does, and says None where the service says nothing.
+    The first step begins at None. A step that publishes no event has None.
     """
 
     start: str | None = field(name="from")
     to: str
     service: str
-    hears: str | None
-    says: str | None
+    consumes: str | None
+    publishes: str | None
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A rule that is deployed: to which service it leads, and which declared events it matches.
+    """A deployed rule: the service that it leads to, and the declared events that it matches.
 
-    `looks_at` are the parts of an event, besides who says what in which account, that it goes by.
+    `looks_at` are the fields that it matches besides source, detail-type and account.
     """
 
     name: str
@@ -90,7 +86,7 @@ class Rule(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Permission(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a service may say on a bus: events of these sources and detail-types, `*` for any."""
+    """What a service may publish on a bus: sources and detail-types, `*` for any."""
 
     service: str
     bus: str
@@ -110,19 +106,32 @@ class Flow(Struct, frozen=True, kw_only=True, rename="camel"):
     permissions: tuple[Permission, ...]
 
     def event(self, name: str | None) -> Event | None:
-        """Answer the event of this name, or None when no service declares that it says it."""
+        """Return the event of this name, or None when no service declares it."""
         return next((event for event in self.events if event.name == name), None)
 
     def service(self, name: str) -> Service:
-        """Answer the service of this name."""
+        """Return the service of this name."""
         return next(service for service in self.services if service.name == name)
 
+    @property
+    def consumers(self) -> tuple[str, ...]:
+        """The services that consume an event, in the order of the saga."""
+        return tuple(service.name for service in self.services if service.consumes)
+
+    def outcome(self, status: str) -> str:
+        """Return how a saga ends at a final status: completed, failed or compensated."""
+        steps = [one for one in self.transitions if one.to == status]
+        if any(self.service(one.service).compensates for one in steps):
+            return "compensated"
+        events = [self.event(one.publishes) for one in steps]
+        return "failed" if any(event and event.failure for event in events) else "completed"
+
     def leaving(self, status: str | None) -> tuple[Transition, ...]:
-        """Answer the transitions that begin at a status."""
+        """Return the transitions that begin at a status."""
         return tuple(one for one in self.transitions if one.start == status)
 
     def reachable(self, status: str) -> set[str]:
-        """Answer all statuses that a saga may come to from this one, itself included."""
+        """Return all statuses that a saga can reach from this one, itself included."""
         found, look = {status}, [status]
         while look:
             onward = {one.to for one in self.leaving(look.pop())} - found

@@ -1,7 +1,7 @@
-"""Where everything is in the picture: in columns by how far a saga has come, rows by what failed.
+"""Compute where everything is in the picture: columns by progress, rows by failure.
 
-Computed from the flow alone. Every service hears one event, so the flow is a tree: its longest way
-on without a failure lies on one line, and what branches off goes down.
+Computed from the flow alone. Every service consumes one event, so the flow is a tree: its longest
+path without a failure lies on one line, and what branches off goes down.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Cell = tuple[int, int]  # column and row
 
 
 class Box(Struct, frozen=True, kw_only=True):
-    """A service or an end, and its middle; its name is the service's or the end's status."""
+    """A service or a final status, by name, and its middle."""
 
     name: str
     service: Service | None
@@ -58,11 +58,11 @@ class Box(Struct, frozen=True, kw_only=True):
 
 
 class Arrow(Struct, frozen=True, kw_only=True):
-    """A way from a box to the next, and the middle of its label.
+    """An arrow from a box to the next, and the middle of its label.
 
-    One that neither goes straight on nor straight down leaves the box at `x` and turns. It says no
-    event where an end is reached in silence. Its status is None where that is told by an end, or
-    by another arrow of the same event.
+    One that goes neither straight on nor straight down leaves the box at `x` and turns. It has no
+    event where a step publishes none. Its status is None where a final status, or another arrow of
+    the same event, shows it already.
     """
 
     event: Event | None
@@ -88,8 +88,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     arrows: tuple[Arrow, ...]
 
 
-class _Way(Struct, frozen=True):
-    """From a service to the next, or to an end, which is one of its own: `service/STATUS`."""
+class _Edge(Struct, frozen=True):
+    """From a service to the next, or to a final status, a box of its own: `service/STATUS`."""
 
     event: Event | None
     start: str
@@ -97,7 +97,7 @@ class _Way(Struct, frozen=True):
 
     @property
     def status(self) -> str:
-        """Where it leaves the saga."""
+        """The status that it leads to."""
         return self.event.status if self.event else _name(self.end)
 
 
@@ -118,21 +118,21 @@ class _Shape(Struct):
 
 def lay_out(flow: Flow) -> Layout:
     """Give everything its place."""
-    ways = tuple(_ways(flow))
+    edges = tuple(_ways(flow))
     whole = _Shape({}, set())
-    entries = [s for s in flow.services if s.declared and not s.hears and not s.repeats]
+    entries = [s for s in flow.services if s.declared and not s.consumes and not s.republishes]
     for service in entries:
         below = max((row + 1 for _, row in whole.taken), default=0)
-        whole.add(_shape(service.name, ways).moved(0, below))
+        whole.add(_shape(service.name, edges).moved(0, below))
     for service in flow.services:
-        if service.repeats:
+        if service.republishes:
             row = next(row for row in range(1, 99) if (0, row) not in whole.taken)
             whole.add(_Shape({service.name: (0, row)}, {(0, row)}))
-    return _draw(flow, ways, whole.cells)
+    return _draw(flow, edges, whole.cells)
 
 
 def width_of(text: str, size: int, factor: float = WIDE) -> int:
-    """Answer how wide a text may become."""
+    """Return how wide a text may become."""
     return round(len(text) * size * factor)
 
 
@@ -141,45 +141,45 @@ def words(status: str) -> str:
     return status.lower().replace("_", " ")
 
 
-def _ways(flow: Flow) -> Iterator[_Way]:
+def _ways(flow: Flow) -> Iterator[_Edge]:
     for one in flow.transitions:
-        event = flow.event(one.says)
-        if event is None or event.end:
-            yield _Way(event, one.service, f"{one.service}/{one.to}")
-        for hearer in event.heard_by if event else ():
-            yield _Way(event, one.service, hearer)
+        event = flow.event(one.publishes)
+        if event is None or event.final:
+            yield _Edge(event, one.service, f"{one.service}/{one.to}")
+        for consumer in event.consumers if event else ():
+            yield _Edge(event, one.service, consumer)
 
 
-def _shape(key: str, ways: tuple[_Way, ...]) -> _Shape:
+def _shape(key: str, edges: tuple[_Edge, ...]) -> _Shape:
     shape = _Shape({key: (0, 0)}, {(0, 0)})
-    leaving = [way for way in ways if way.start == key]
-    onward = _onward(leaving, ways)
+    leaving = [edge for edge in edges if edge.start == key]
+    onward = _onward(leaving, edges)
     if onward:
-        shape.add(_shape(onward.end, ways).moved(1, 0))
-    down = [way for way in leaving if way is not onward]
-    for way in down:
+        shape.add(_shape(onward.end, edges).moved(1, 0))
+    down = [edge for edge in leaving if edge is not onward]
+    for edge in down:
         # All leave by one line down. The last goes straight on, those before it turn right.
-        column = 0 if way is down[-1] else 1
-        after = _shape(way.end, ways)
+        column = 0 if edge is down[-1] else 1
+        after = _shape(edge.end, edges)
         row = next(row for row in range(1, 99) if not after.moved(column, row).taken & shape.taken)
         line = [(0, passed) for passed in range(1, row + column)]
         shape.add(after.moved(column, row), line)
     return shape
 
 
-def _onward(leaving: list[_Way], ways: tuple[_Way, ...]) -> _Way | None:
-    """Answer the way that stays on the line: the longest of those that tell of no failure."""
-    good = [way for way in leaving if not (way.event and way.event.failure)]
-    return max(good, key=lambda way: _length(way.end, ways), default=None)
+def _onward(leaving: list[_Edge], edges: tuple[_Edge, ...]) -> _Edge | None:
+    """Return the edge that stays on the line: the longest of those without a failure."""
+    good = [edge for edge in leaving if not (edge.event and edge.event.failure)]
+    return max(good, key=lambda edge: _length(edge.end, edges), default=None)
 
 
-def _length(key: str, ways: tuple[_Way, ...]) -> int:
-    leaving = [way for way in ways if way.start == key]
-    onward = _onward(leaving, ways)
-    return 1 + _length(onward.end, ways) if onward else 1
+def _length(key: str, edges: tuple[_Edge, ...]) -> int:
+    leaving = [edge for edge in edges if edge.start == key]
+    onward = _onward(leaving, edges)
+    return 1 + _length(onward.end, edges) if onward else 1
 
 
-def _draw(flow: Flow, ways: tuple[_Way, ...], cells: dict[str, Cell]) -> Layout:
+def _draw(flow: Flow, edges: tuple[_Edge, ...], cells: dict[str, Cell]) -> Layout:
     services = {service.name: service for service in flow.services}
     widths = {key: _width(key, services.get(key)) for key in cells}
     columns = 1 + max(column for column, _ in cells.values())
@@ -187,15 +187,15 @@ def _draw(flow: Flow, ways: tuple[_Way, ...], cells: dict[str, Cell]) -> Layout:
         max((widths[key] for key, (column, _) in cells.items() if column == at), default=0)
         for at in range(columns)
     ]
-    drawn = [way for way in ways if way.start in cells and way.end in cells]
+    drawn = [edge for edge in edges if edge.start in cells and edge.end in cells]
     x = MARGIN + max([GAP, *(width_of(call, SMALL) for s in flow.services for call in s.calls[:1])])
     centers: list[int] = []
     for at, width in enumerate(column_widths):
         centers.append(x + width // 2)
         labels = [
-            _needs(way.event, min(column_widths[at : at + 2]), services.get(way.end))
-            for way in drawn
-            if way.event and (cells[way.start][0], cells[way.end][0]) == (at, at + 1)
+            _needs(edge.event, min(column_widths[at : at + 2]), services.get(edge.end))
+            for edge in drawn
+            if edge.event and (cells[edge.start][0], cells[edge.end][0]) == (at, at + 1)
         ]
         x += width + max([GAP, *labels])
     boxes = {
@@ -216,28 +216,28 @@ def _draw(flow: Flow, ways: tuple[_Way, ...], cells: dict[str, Cell]) -> Layout:
     )
 
 
-def _arrows(ways: Iterable[_Way], boxes: dict[str, Box]) -> Iterator[Arrow]:
-    told = {box.name for box in boxes.values() if not box.service}
-    for way in ways:
-        start, end = boxes[way.start], boxes[way.end]
+def _arrows(edges: Iterable[_Edge], boxes: dict[str, Box]) -> Iterator[Arrow]:
+    labelled = {box.name for box in boxes.values() if not box.service}
+    for edge in edges:
+        start, end = boxes[edge.start], boxes[edge.end]
         down = start.x == end.x
-        below = [boxes[other.end].y for other in ways if other.start == way.start]
+        below = [boxes[other.end].y for other in edges if other.start == edge.start]
         deeper = sum(y >= end.y for y in below if y > start.y)
         yield Arrow(
-            event=way.event,
+            event=edge.event,
             start=start,
             end=end,
-            status=None if way.status in told else way.status,
+            status=None if edge.status in labelled else edge.status,
             # Those that end higher leave further to the right, so that none crosses another.
             x=start.x if down else start.x + BESIDE * deeper,
             label_x=end.x if down else (start.right + end.left) // 2,
             label_y=end.y - ROW // 2 if down else end.y,
         )
-        told.add(way.status)
+        labelled.add(edge.status)
 
 
 def _needs(event: Event, narrower: int, end: Service | None) -> int:
-    """Answer how far apart two boxes have to be for the label of the arrow between them.
+    """Return how far apart two boxes have to be for the label of the arrow between them.
 
     Labels reach over the boxes, halfway at most. Only where a note is below the box, they may not.
     """

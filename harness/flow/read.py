@@ -1,4 +1,4 @@
-"""Read the flow from what the services declare, from their code, and from the templates."""
+"""Read the flow from what the services declare, and from the templates that deploy them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.emulator import ROOT
-from harness.flow.code import EVENTS, built
 from harness.flow.flow import Event, Flow, Rule, Service, Status, Transition
 from harness.flow.templates import Deployed, read_templates
-from plumbing.part import Part
+from plumbing.participant import Participant, Step
 
 CONTRACTS = ROOT / "contracts"
 
@@ -24,13 +23,13 @@ CONTRACTS = ROOT / "contracts"
 class Found(Struct, frozen=True, kw_only=True):
     """All that a flow is read from.
 
-    By the name of a service: its part, None where it declares none, and its source by file name.
-    By the name of a stack its template. By the name of an event the sample and the schema of its
-    contract.
+    By the name of a service: its participant, None where it declares none, and its summary, the
+    first line of its package. By the name of a stack: its template. By the name of an event: the
+    sample and the schema of its contract.
     """
 
-    parts: Mapping[str, Part | None]
-    sources: Mapping[str, Mapping[str, str]]
+    participants: Mapping[str, Participant | None]
+    summaries: Mapping[str, str]
     templates: Mapping[str, Mapping[str, Any]]
     operations: tuple[str, ...]
     contracts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]
@@ -42,11 +41,8 @@ def find(assembly: Path) -> Found:
     openapi = json.loads((CONTRACTS / "openapi.json").read_text())
     samples = sorted((CONTRACTS / "events").glob("*.sample.json"))
     return Found(
-        parts={folder.name: _part(folder) for folder in folders},
-        sources={
-            folder.name: {path.name: path.read_text() for path in sorted(folder.glob("*.py"))}
-            for folder in folders
-        },
+        participants={folder.name: _participant(folder) for folder in folders},
+        summaries={folder.name: _summary(folder) for folder in folders},
         templates={
             path.name.removesuffix(".template.json"): json.loads(path.read_text())
             for path in sorted(assembly.glob("*.template.json"))
@@ -68,17 +64,28 @@ def find(assembly: Path) -> Found:
 def read(found: Found) -> Flow:
     """Put the flow together, in the order in which a saga goes through it."""
     deployed = read_templates(found.templates.values(), found.operations)
-    parts = _in_order(found.parts)
-    said = [(name, kind) for name, part in parts.items() if part for kind in part.says]
-    ends = {status for part in parts.values() if part for status in part.ends}
-    transitions = tuple(_transitions(parts))
-    services = [_service(name, part, found, deployed) for name, part in parts.items()]
+    participants = _in_order(found.participants)
+    published = [
+        (name, step)
+        for name, participant in participants.items()
+        if participant
+        for step in participant.steps
+    ]
+    final = {step.to for _, step in published if step.final}
+    transitions = tuple(_transitions(participants))
+    services = [
+        _service(name, participant, found, deployed) for name, participant in participants.items()
+    ]
     services += [
-        _service(name, None, found, deployed) for name in deployed.sources if name not in parts
+        _service(name, None, found, deployed)
+        for name in deployed.sources
+        if name not in participants
     ]
     order = {service.name: at for at, service in enumerate(services)}
     events = tuple(
-        _event(kind, name, parts, deployed, ends, found.contracts.keys()) for name, kind in said
+        _event(step, step.publishes, name, participants, deployed, found.contracts.keys())
+        for name, step in published
+        if step.publishes
     )
     pivots = {event.status for event in events if event.pivot}
     flow = Flow(
@@ -106,118 +113,116 @@ def read(found: Found) -> Flow:
     return replace(
         flow,
         statuses=tuple(
-            Status(name=name, end=name in ends, after_pivot=name in after) for name in statuses
+            Status(name=name, final=name in final, after_pivot=name in after) for name in statuses
         ),
     )
 
 
 def status_of(kind: type[Struct] | None) -> str | None:
-    """Answer the status of an event's struct, None if it has none."""
+    """Return the status of an event's struct, None if it has none."""
     return getattr(kind, "status", None)
 
 
-def _part(folder: Path) -> Part | None:
-    if not (folder / EVENTS).exists():
+def _participant(folder: Path) -> Participant | None:
+    if not (folder / "events.py").exists():
         return None
     events = importlib.import_module(f"{folder.name}.events")
-    part: Part | None = getattr(events, "PART", None)
-    return part
+    participant: Participant | None = getattr(events, "PARTICIPANT", None)
+    return participant
+
+
+def _summary(folder: Path) -> str:
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    return text.partition("\n")[0]
 
 
 def _schema(sample: Path) -> Path:
     return sample.with_name(sample.name.replace(".sample.", ".schema."))
 
 
-def _in_order(parts: Mapping[str, Part | None]) -> dict[str, Part | None]:
+def _in_order(participants: Mapping[str, Participant | None]) -> dict[str, Participant | None]:
     """Order the services as a saga comes to them; those that it never comes to are the last."""
-    parts = dict(sorted(parts.items()))
-    left = dict(parts)
-    ordered: dict[str, Part | None] = {}
+    participants = dict(sorted(participants.items()))
+    left = dict(participants)
+    ordered: dict[str, Participant | None] = {}
 
     def follow(names: Iterable[str]) -> None:
         taken = {name: left.pop(name) for name in names if name in left}
         ordered.update(taken)
-        for part in taken.values():
-            for kind in part.says if part else ():
-                follow(_hearers(kind, parts))
+        for participant in taken.values():
+            for kind in participant.publishes if participant else ():
+                follow(_consumers(kind, participants))
 
-    follow(name for name, part in parts.items() if part and not part.hears and not part.repeats)
+    follow(
+        name
+        for name, one in participants.items()
+        if one and not one.consumes and not one.republishes
+    )
     return ordered | dict(sorted(left.items(), key=lambda one: one[1] is None))
 
 
-def _hearers(kind: type[Struct], parts: Mapping[str, Part | None]) -> list[str]:
-    """Answer the services that hear an event, which they know by its name alone."""
+def _consumers(kind: type[Struct], participants: Mapping[str, Participant | None]) -> list[str]:
+    """Return the services that consume an event, which they know by its name alone."""
     return [
         name
-        for name, part in parts.items()
-        if part and part.hears and part.hears.__name__ == kind.__name__
+        for name, participant in participants.items()
+        if participant and participant.consumes and participant.consumes.__name__ == kind.__name__
     ]
 
 
-def _transitions(parts: Mapping[str, Part | None]) -> Iterator[Transition]:
-    for name, part in parts.items():
-        if part is None or part.repeats:
+def _transitions(participants: Mapping[str, Participant | None]) -> Iterator[Transition]:
+    for name, participant in participants.items():
+        if participant is None or participant.republishes:
             continue
-        heard = part.hears.__name__ if part.hears else None
-        start = status_of(part.hears)
-        for kind in part.says:
+        for step in participant.steps:
             yield Transition(
-                start=start,
-                to=status_of(kind) or "",
+                start=status_of(participant.consumes),
+                to=step.to,
                 service=name,
-                hears=heard,
-                says=kind.__name__,
+                consumes=participant.consumes.__name__ if participant.consumes else None,
+                publishes=step.publishes.__name__ if step.publishes else None,
             )
-        # An end that no event of its own leads to is one that the service says nothing of.
-        silent = [end for end in part.ends if end not in map(status_of, part.says)]
-        for end in silent:
-            yield Transition(start=start, to=end, service=name, hears=heard, says=None)
 
 
-def _service(name: str, part: Part | None, found: Found, deployed: Deployed) -> Service:
-    sources = found.sources.get(name, {})
-    declared = part or Part(hears=None)
-    package = ast.get_docstring(ast.parse(sources.get("__init__.py", ""))) or ""
+def _service(
+    name: str, participant: Participant | None, found: Found, deployed: Deployed
+) -> Service:
+    declared = participant or Participant(consumes=None)
     return Service(
         name=name,
-        does=package.partition("\n")[0],
-        declared=part is not None,
+        does=found.summaries.get(name, ""),
+        declared=participant is not None,
         deployed=name in deployed.sources,
         source=deployed.sources.get(name, ""),
         calls=deployed.calls.get(name, ()),
-        hears=declared.hears.__name__ if declared.hears else None,
-        hears_at=status_of(declared.hears),
-        says=_names(declared.says),
-        failures=_names(declared.failures),
-        pivot=declared.pivot.__name__ if declared.pivot else None,
-        ends=declared.ends,
+        consumes=declared.consumes.__name__ if declared.consumes else None,
+        consumes_at=status_of(declared.consumes),
+        publishes=_names(declared.publishes),
+        final_statuses=tuple(step.to for step in declared.steps if step.final),
         compensates=declared.compensates,
-        repeats=declared.repeats,
-        builds=built(name, sources),
+        republishes=declared.republishes,
     )
 
 
 def _event(
+    step: Step,
     kind: type[Struct],
-    said_by: str,
-    parts: Mapping[str, Part | None],
+    producer: str,
+    participants: Mapping[str, Participant | None],
     deployed: Deployed,
-    ends: Iterable[str],
     contracts: Iterable[str],
 ) -> Event:
-    part = parts[said_by] or Part(hears=None)
-    means = (kind.__doc__ or "").partition("\n")[0].removeprefix("Said: ")
-    status = status_of(kind) or ""
+    means = (kind.__doc__ or "").partition("\n")[0].removeprefix("Published: ")
     return Event(
         name=kind.__name__,
         means=means[:1].upper() + means[1:],
-        source=deployed.sources.get(said_by, ""),
-        said_by=said_by,
-        heard_by=tuple(_hearers(kind, parts)),
-        status=status,
-        failure=kind in part.failures,
-        pivot=kind is part.pivot,
-        end=status in ends,
+        source=deployed.sources.get(producer, ""),
+        producer=producer,
+        consumers=tuple(_consumers(kind, participants)),
+        status=step.to,
+        failure=step.failure,
+        pivot=step.pivot,
+        final=step.final,
         contract=kind.__name__ in contracts,
     )
 

@@ -70,8 +70,8 @@ STYLE = f"""
 .saga-flow .forward .head, .saga-flow .forward .note {{ fill: var(--good); }}
 .saga-flow .failure .line {{ stroke: var(--bad); stroke-dasharray: 6 4; }}
 .saga-flow .failure .head {{ fill: var(--bad); }}
-.saga-flow .end rect.box {{ fill: var(--good-box); stroke: var(--good); }}
-.saga-flow .end.sad rect.box {{ fill: var(--bad-box); stroke: var(--bad); }}
+.saga-flow .final rect.box {{ fill: var(--good-box); stroke: var(--good); }}
+.saga-flow .final.sad rect.box {{ fill: var(--bad-box); stroke: var(--bad); }}
 .saga-flow .compensates rect.box {{ fill: var(--undo-box); stroke: var(--undo); }}
 .saga-flow .undo .line {{ stroke: var(--undo); stroke-width: 1.5; stroke-dasharray: 1.5 4;
   stroke-linecap: round; }}
@@ -106,29 +106,34 @@ def draw(flow: Flow) -> str:
 
 
 def title(flow: Flow) -> str:
-    """Answer what the picture shows, in a few words."""
-    steps = sum(not service.repeats for service in flow.services)
-    return f"The saga: {steps} services, {len(flow.events)} events, from its first to its ends"
+    """Return what the picture shows, in a few words."""
+    steps = sum(not service.republishes for service in flow.services)
+    return f"The saga: {steps} services, {len(flow.events)} events, and its final statuses"
 
 
 def describe(flow: Flow) -> str:
-    """Tell in sentences what the picture shows."""
-    ends = {status.name for status in flow.statuses if status.end}
+    """Describe in sentences what the picture shows."""
+    ends = {status.name for status in flow.statuses if status.final}
     sentences = []
     for one in flow.transitions:
-        service, event = flow.service(one.service), flow.event(one.says)
-        hears = f"hears {one.hears}" if one.hears else f"answers {' or '.join(service.calls[:1])}"
-        undoes = f", undoes {service.compensates}" if service.compensates else ""
+        service, event = flow.service(one.service), flow.event(one.publishes)
+        consumes = (
+            f"consumes {one.consumes}"
+            if one.consumes
+            else f"serves {' or '.join(service.calls[:1])}"
+        )
+        reverses = f", compensates {service.compensates}" if service.compensates else ""
         kind = "the failure " if event and event.failure else ""
         kind = "the pivot " if event and event.pivot else kind
-        end = ", an end" if one.to in ends else ""
+        end = ", final" if one.to in ends else ""
         sentences.append(
-            f"{one.service} {hears}{undoes} and says {kind}{one.says or 'nothing'}: {one.to}{end}."
+            f"{one.service} {consumes}{reverses} and publishes {kind}{one.publishes or 'nothing'}: "
+            f"{one.to}{end}."
         )
     pivots = (event.name for event in flow.events if event.pivot)
     sentences += [f"After {name} it only goes forward." for name in pivots]
-    asides = (service.name for service in flow.services if service.repeats)
-    sentences += [f"{name}, beside the flow, says again what was said." for name in asides]
+    asides = (service.name for service in flow.services if service.republishes)
+    sentences += [f"{name}, beside the flow, re-publishes stored events." for name in asides]
     return " ".join(sentences)
 
 
@@ -171,7 +176,7 @@ def _arrow(arrow: Arrow, flow: Flow) -> Iterator[str]:
 def _box(box: Box, sad: bool) -> Iterator[str]:
     """Draw a service, or an end with its status in words and as it is stored."""
     if box.service is None:
-        yield f'<g class="status end{" sad" if sad else ""}" data-status={quoteattr(box.name)}>'
+        yield f'<g class="status final{" sad" if sad else ""}" data-status={quoteattr(box.name)}>'
         yield _rect(box, HEIGHT // 2)
         yield _text("words", box.x, box.y + 5, words(box.name))
         yield _text("code", box.x, box.bottom + 17, box.name)
@@ -179,16 +184,16 @@ def _box(box: Box, sad: bool) -> Iterator[str]:
         yield "</g>"
         return
     service = box.service
-    kind = " compensates" if service.compensates else " aside" if service.repeats else ""
+    kind = " compensates" if service.compensates else " aside" if service.republishes else ""
     yield f'<g class="service{kind}" data-service={quoteattr(service.name)}>'
     yield _rect(box, 8)
     yield _text("name", box.x, box.y + 5, service.name)
-    notes = [f"undoes {service.compensates}"] if service.compensates else []
-    notes += [*service.calls, "says again what was said"] if service.repeats else []
+    notes = [f"compensates {service.compensates}"] if service.compensates else []
+    notes += [*service.calls, "re-publishes stored events"] if service.republishes else []
     for line, note in enumerate(notes):
         yield _text("note", box.x, box.bottom + 17 + 16 * line, note)
     yield "</g>"
-    if service.calls and not service.repeats:
+    if service.calls and not service.republishes:
         start = box.left - max(GAP, width_of(service.calls[0], SMALL))
         yield f'<g class="call" data-to={quoteattr(service.name)}>'
         yield f'<circle class="head" cx="{start + 6}" cy="{box.y}" r="6"/>'
@@ -199,7 +204,7 @@ def _box(box: Box, sad: bool) -> Iterator[str]:
 
 
 def _pivots(layout: Layout) -> Iterator[str]:
-    """Draw over the whole until where a saga can be undone, and from where it only goes forward."""
+    """Mark until where a saga can be compensated, and from where it only goes forward."""
     for arrow in layout.arrows:
         if arrow.event and arrow.event.pivot and not arrow.down:
             x, y = arrow.start.right + MARK + 1, 44
@@ -207,7 +212,7 @@ def _pivots(layout: Layout) -> Iterator[str]:
             yield '<g class="undo">'
             yield _line(f"M{x} {y}H{left + HEAD - 1}")
             yield _head(left, y, "left")
-            yield _text("note before", x - 36, y - 9, "until here it can be undone")
+            yield _text("note before", x - 36, y - 9, "until here it can be compensated")
             yield "</g>"
             yield '<g class="forward">'
             yield _line(f"M{x} {y}H{right - HEAD + 1}")
@@ -222,7 +227,7 @@ def _pivots(layout: Layout) -> Iterator[str]:
 
 
 def _compensations(layout: Layout) -> Iterator[str]:
-    """Draw from each service that compensates back to the status that it undoes."""
+    """Draw a line from each compensating service to the status that it compensates."""
     for box in layout.boxes:
         undone = box.service and box.service.compensates
         for arrow in layout.arrows:
@@ -231,7 +236,7 @@ def _compensations(layout: Layout) -> Iterator[str]:
                 turn, y = f"q-{CORNER} 0 -{CORNER} -{CORNER}", box.y + HEIGHT // 4
                 path = f"M{box.left} {y}H{x + CORNER}{turn}"
                 if x > arrow.label_x + width_of(undone, STATUS, WIDEST) // 2:
-                    # It is not below what it undoes: up, back, and up again.
+                    # It is not below that status: up, back, and up again.
                     path += f"V{up + ROW // 4}q0 -{CORNER} -{CORNER} -{CORNER}"
                     x = arrow.label_x
                     path += f"H{x + CORNER}{turn}"
@@ -246,8 +251,8 @@ def _is_after_pivot(flow: Flow, status: str) -> bool:
 
 
 def _sad(layout: Layout) -> set[Box]:
-    """Answer what a saga comes to only after a failure."""
-    glad = {box for box in layout.boxes if box.service and not box.service.hears}
+    """Return the boxes that a saga reaches only after a failure."""
+    glad = {box for box in layout.boxes if box.service and not box.service.consumes}
     for arrow in layout.arrows:
         if arrow.start in glad and not (arrow.event and arrow.event.failure):
             glad.add(arrow.end)

@@ -1,4 +1,4 @@
-"""What the synthesized templates say of the flow: who is called by what, and may say what."""
+"""Read the synthesized templates: what calls each service, and what each may publish."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.deploy import PREFIX
+from harness.errors import UserError
 from harness.flow.flow import ANY, Permission
-from harness.trouble import Trouble
+from harness.names import PREFIX
 
 Template = Mapping[str, Any]
 
 SOURCE, DETAIL_TYPE, ACCOUNT = "source", "detail-type", "account"
 OWN_ACCOUNT = [{"Ref": "AWS::AccountId"}]
-# The operators of conditions that bind what is said to a list of names.
+# The operators of conditions that restrict events to a list of names.
 LISTS = ("StringEquals", "StringLike", "ForAllValues:StringEquals", "ForAllValues:StringLike")
 
 
@@ -29,14 +29,14 @@ class Pattern(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Any]
 
     def matches(self, source: str, detail_type: str) -> bool:
-        """Tell whether it matches an event of this source and detail-type."""
+        """Return whether it matches an event of this source and detail-type."""
         event = {SOURCE: source, DETAIL_TYPE: detail_type}
         asked = ((event[field], self.fields.get(field)) for field in event)
         return all(wanted is None or _any(wanted, value) for value, wanted in asked)
 
     @property
     def looks_at(self) -> tuple[str, ...]:
-        """The parts of an event, besides who says what in this account, that it goes by."""
+        """The fields that it matches besides source, detail-type and this account."""
         return tuple(
             sorted(
                 name
@@ -48,7 +48,7 @@ class Pattern(Struct, frozen=True, kw_only=True):
 
 
 class Deployed(Struct, frozen=True, kw_only=True):
-    """What the templates deploy: of each service its source, and what calls it."""
+    """What the templates deploy: the source of each service, and what calls it."""
 
     bus: str
     sources: Mapping[str, str]
@@ -58,11 +58,11 @@ class Deployed(Struct, frozen=True, kw_only=True):
 
 
 def read_templates(templates: Iterable[Template], operations: Sequence[str]) -> Deployed:
-    """Read the templates; `operations` are those of the API, `POST /orders` say, in their order."""
+    """Read the templates; `operations` are those of the API, such as `POST /orders`, in order."""
     stacks = [_Stack(template) for template in templates]
     buses = [text(bus["Name"]) for stack in stacks for _, bus in stack.of("AWS::Events::EventBus")]
     if len(buses) != 1:
-        raise Trouble(f"The templates have {len(buses)} buses, and a saga has one.")
+        raise UserError(f"The templates have {len(buses)} buses, and a saga has one.")
     services = [service for stack in stacks for service in stack.services.values()]
     calls: dict[str, list[str]] = {service: [] for service in services}
     for stack in stacks:
@@ -78,7 +78,7 @@ def read_templates(templates: Iterable[Template], operations: Sequence[str]) -> 
 
 
 def text(value: Any) -> str:
-    """Write a template's value as text, what is known only when it is deployed as `${Name}`."""
+    """Return a template's value as text; what is known only after the deployment as `${Name}`."""
     match value:
         case str():
             return value
@@ -110,7 +110,7 @@ class _Stack:
                 yield name, resource.get("Properties", {})
 
     def sources(self) -> Iterator[tuple[str, str]]:
-        """Yield each service and what it calls itself on the bus, "" if it has no name there."""
+        """Yield each service and its source on the bus, "" if it has none."""
         for name, function in self.of("AWS::Lambda::Function"):
             variables = function.get("Environment", {}).get("Variables", {})
             yield self.services[name], text(variables.get("EVENT_SOURCE", ""))
@@ -133,7 +133,7 @@ class _Stack:
                         yield called, text(schedule["ScheduleExpression"])
 
     def patterns(self) -> Iterator[Pattern]:
-        """Yield the rules that wait for events, once for each target."""
+        """Yield the rules with an event pattern, once for each target."""
         for name, rule in self.of("AWS::Events::Rule"):
             if "EventPattern" in rule:
                 for target in rule.get("Targets", [{"Arn": ""}]):
@@ -145,17 +145,17 @@ class _Stack:
                     )
 
     def permissions(self) -> Iterator[Permission]:
-        """Yield what each function's role may say."""
+        """Yield what each function's role may publish."""
         for name, function in self.of("AWS::Lambda::Function"):
             for statement in self._statements(text(function["Role"]).split(".")[0].strip("${}")):
-                if statement["Effect"] == "Allow" and _grants_to_say(statement):
+                if statement["Effect"] == "Allow" and _grants_publish(statement):
                     conditions = statement.get("Condition", {})
                     for resource in _listed(statement.get("Resource", ANY)):
                         yield Permission(
                             service=self.services[name],
                             bus=text(resource).rpartition("event-bus/")[2],
-                            sources=_asked_for(conditions, "events:source"),
-                            detail_types=_asked_for(conditions, "events:detail-type"),
+                            sources=_allowed_values(conditions, "events:source"),
+                            detail_types=_allowed_values(conditions, "events:detail-type"),
                         )
 
     def _statements(self, role: str) -> Iterator[Mapping[str, Any]]:
@@ -170,13 +170,13 @@ class _Stack:
             yield from _listed(policy["PolicyDocument"]["Statement"])
 
     def _behind(self, route: Mapping[str, Any]) -> str | None:
-        """Answer the service that a route of the API leads to, by its integration."""
+        """Return the service that a route of the API leads to, by its integration."""
         name = text(route.get("Target", "")).removeprefix("integrations/").strip("${}")
         integration = self._resources.get(name, {}).get("Properties", {})
         return self._function(integration.get("IntegrationUri", ""))
 
     def _function(self, arn: Any) -> str | None:
-        """Answer the service of the function that an ARN names."""
+        """Return the service of the function that an ARN names."""
         return self.services.get(text(arn).removesuffix(".Arn}").strip("${}"))
 
 
@@ -185,7 +185,7 @@ def _routes(key: str, operation: str) -> bool:
     return path == of and method in ("ANY", wanted)
 
 
-def _grants_to_say(statement: Mapping[str, Any]) -> bool:
+def _grants_publish(statement: Mapping[str, Any]) -> bool:
     def names_it(actions: Any) -> bool:
         return any(like("events:PutEvents".lower(), str(a).lower()) for a in _listed(actions))
 
@@ -194,8 +194,8 @@ def _grants_to_say(statement: Mapping[str, Any]) -> bool:
     return names_it(statement["Action"])
 
 
-def _asked_for(conditions: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Answer the values that a condition asks of a key; `*` where nothing is asked that binds."""
+def _allowed_values(conditions: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return the values that a condition allows for a key; `*` where it restricts nothing."""
     for operator in LISTS:
         for name, values in conditions.get(operator, {}).items():
             if name.lower() == key:
@@ -204,7 +204,7 @@ def _asked_for(conditions: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def like(value: str, pattern: str) -> bool:
-    """Tell whether a value is like a pattern, as IAM's `*` and `?` have it."""
+    """Return whether a value matches a pattern with IAM's `*` and `?`."""
     return fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
@@ -213,7 +213,7 @@ def _any(wanted: Sequence[Any], value: str) -> bool:
 
 
 def _is(wanted: Any, value: str) -> bool:
-    """Tell whether a value is as one element of a pattern wants it.
+    """Return whether a value matches one element of a pattern.
 
     Source: "Comparison operators", Amazon EventBridge user guide.
     """
@@ -233,7 +233,7 @@ def _is(wanted: Any, value: str) -> bool:
             return not _any(_listed(operand), value)
         case "exists":
             return bool(operand)
-    raise Trouble(f"saga map does not know the operator {operator} of a rule's pattern.")
+    raise UserError(f"saga flow does not know the operator {operator} of a rule's pattern.")
 
 
 def _listed(one_or_more: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Keep the picture up to date, and tell everyone who looks at the page what changes."""
+"""Keep the view of the orders up to date, and send every open page what changes."""
 
 from __future__ import annotations
 
@@ -11,45 +11,46 @@ from pathlib import Path
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import environment
-from harness.trouble import Trouble
-from harness.ui.connection import Around, Connection
+from harness import environment, flow
+from harness.errors import UserError
+from harness.ui.connection import Connection, EnvironmentStatus
 from harness.ui.watch import Change, Timeline, Watch
 
-LISTEN_SECONDS = 1  # for so long one look into the tap waits
-TELL_SECONDS = 0.1  # what changes within this is told together
+RECEIVE_SECONDS = 1  # one receive from the tap waits at most so long
+SEND_SECONDS = 0.1  # changes within this time are sent together
 LOOK_SECONDS = 0.25
-AROUND_SECONDS = 2.0  # what is around the orders is read not more often than this,
-AROUND_IDLE_SECONDS = 10.0  # and when nothing happens, as seldom as this
+STATUS_SECONDS = 2.0  # the environment's status is read not more often than this,
+STATUS_IDLE_SECONDS = 10.0  # and when nothing happens, as rarely as this
 AGAIN_SECONDS = 1.0  # when there is no environment
-BEAT_SECONDS = 5.0  # a page that hears nothing for longer knows that it is alone
+BEAT_SECONDS = 5.0  # a page that receives nothing for longer knows that it is disconnected
 ASKED_AT_ONCE = 4
-UNTOLD = 100  # messages that a page may be behind before it has to begin anew
+MAX_UNSENT = 100  # messages that a page may be behind before it has to start again
 
-GONE = (BotoCoreError, ClientError, Trouble)
+GONE = (BotoCoreError, ClientError, UserError)
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A message to the page: `whole` replaces all that it had."""
+class PageUpdate(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A message to the page: a `whole` one replaces everything that it had."""
 
     whole: bool = False
     is_there: bool | None = None  # the environment
     api_url: str | None = None
     overdue_seconds: float | None = None
     change: Change | None = None
-    around: Around | None = None
+    environment: EnvironmentStatus | None = None
 
 
 class Live:
-    """The picture of what runs under a home, also when that goes away and comes back."""
+    """The view of the environment under a home, also when that goes away and comes back."""
 
-    def __init__(self, home: Path, overdue_seconds: float) -> None:
+    def __init__(self, home: Path, prefix: str, overdue_seconds: float) -> None:
+        self._prefix = prefix
         self._home, self._overdue_seconds = home, overdue_seconds
         self._connection: Connection | None = None
         self._is_there = False
-        self._around = Around()
+        self._status = EnvironmentStatus()
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
-        self._news, self._around_is_stale = asyncio.Event(), asyncio.Event()
+        self._news, self._status_is_stale = asyncio.Event(), asyncio.Event()
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.watch = self._new_watch()
@@ -59,14 +60,20 @@ class Live:
         """Follow the environment meanwhile."""
         self._loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            loops = [self._follow(), self._look(), self._ask(), self._read_around(), self._tell()]
+            loops = [
+                self._follow(),
+                self._look(),
+                self._ask(),
+                self._read_status(),
+                self._send_changes(),
+            ]
             running = [tasks.create_task(one) for one in loops]
             yield
             for task in running:
                 task.cancel()
 
     def close(self) -> None:
-        """Leave nothing in the environment; to be called when nothing follows it any more."""
+        """Leave nothing in the environment; call it when nothing follows it any more."""
         if self._connection:
             self._connection.close()
 
@@ -77,41 +84,41 @@ class Live:
 
     @property
     def connection(self) -> Connection:
-        """Answer the connection to what runs; raises Trouble when nothing does."""
+        """Return the connection to what runs; raises UserError when nothing does."""
         if self._connection is None or not self._is_there:
-            raise Trouble("No environment is running: start one with `saga up` (or `make up`).")
+            raise UserError("No environment is running: start one with `saga up` (or `make up`).")
         return self._connection
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield server-sent events: everything at first, then what changes."""
-        untold: asyncio.Queue[bytes | None] = asyncio.Queue(UNTOLD)
-        self._listeners.add(untold)
-        self._around_is_stale.set()
+        unsent: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_UNSENT)
+        self._listeners.add(unsent)
+        self._status_is_stale.set()
         try:
             yield b"retry: 1000\n\n" + self._message(self._whole())
             while True:
                 try:
-                    message = await asyncio.wait_for(untold.get(), BEAT_SECONDS)
+                    message = await asyncio.wait_for(unsent.get(), BEAT_SECONDS)
                 except TimeoutError:
                     message = b"event: beat\ndata:\n\n"
                 if message is None:
                     return
                 yield message
         finally:
-            self._listeners.discard(untold)
+            self._listeners.discard(unsent)
 
     async def timeline(self, order_id: str) -> Timeline:
-        """Answer all that is known of an order; raises Trouble when that is nothing."""
+        """Return what is known of an order; raises UserError when that is nothing."""
         if not self.watch.knows_all(order_id):
             await self._ask_about(order_id)
         timeline = self.watch.timeline(order_id)
         if timeline is None:
-            raise Trouble(f"No event of order {order_id} was seen, and the orders' API has none.")
+            raise UserError(f"No event of order {order_id} was seen, and the orders' API has none.")
         return timeline
 
-    def surroundings_changed(self) -> None:
-        """Read what is around the orders at the next turn."""
-        self._around_is_stale.set()
+    def status_changed(self) -> None:
+        """Read the environment's status at the next turn."""
+        self._status_is_stale.set()
 
     async def _follow(self) -> None:
         while True:
@@ -125,24 +132,24 @@ class Live:
             await asyncio.sleep(AGAIN_SECONDS)
 
     def _connect(self) -> Connection:
-        """Answer a connection to what runs now, the one that we have if it is to that."""
-        running = environment.require(self._home)
+        """Return a connection to what runs now, the one that we have if it is to that."""
+        running = environment.require(self._home, self._prefix)
         if self._connection and self._connection.is_to(running):
             return self._connection
         return Connection(running)
 
     def _begin_with(self, connection: Connection) -> None:
-        """Begin anew: an environment that is new knows none of the old one's orders."""
+        """Start again: a new environment has none of the old one's orders."""
         self._connection = connection
-        self.watch, self._around = self._new_watch(), Around()
-        self._around_is_stale.set()
+        self.watch, self._status = self._new_watch(), EnvironmentStatus()
+        self._status_is_stale.set()
         self._send(self._whole())
 
     async def _listen(self, connection: Connection) -> None:
         while True:
-            for crossing in await asyncio.to_thread(connection.tap.receive, LISTEN_SECONDS):
-                self.watch.heard(crossing)
-                self._around_is_stale.set()
+            for observed in await asyncio.to_thread(connection.tap.receive, RECEIVE_SECONDS):
+                self.watch.observe(observed)
+                self._status_is_stale.set()
                 self._news.set()
 
     async def _look(self) -> None:
@@ -152,7 +159,7 @@ class Live:
             self._news.set()
 
     async def _ask(self) -> None:
-        """Ask the orders' door about orders of which the bus does not tell more."""
+        """Ask the orders' API about orders for which no further event is expected."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._is_there:
@@ -164,78 +171,78 @@ class Live:
         try:
             record = await asyncio.to_thread(self.connection.record, order_id)
             watch.recorded(order_id, record, _now())
-        except Trouble as trouble:
-            watch.unrecorded(order_id, str(trouble), _now())
-        self._around_is_stale.set()
+        except UserError as error:
+            watch.unrecorded(order_id, str(error), _now())
+        self._status_is_stale.set()
         self._news.set()
 
-    async def _read_around(self) -> None:
+    async def _read_status(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._around_is_stale.wait(), AROUND_IDLE_SECONDS)
-            self._around_is_stale.clear()
+                await asyncio.wait_for(self._status_is_stale.wait(), STATUS_IDLE_SECONDS)
+            self._status_is_stale.clear()
             if not (self._listeners and self._is_there and self._connection):
                 continue
             with contextlib.suppress(*GONE):
-                around = await asyncio.to_thread(self._connection.around, self.watch.skus)
-                if around != self._around:
-                    self._around = around
-                    self._send(Told(around=around))
-            await asyncio.sleep(AROUND_SECONDS)
+                status = await asyncio.to_thread(self._connection.status, self.watch.skus)
+                if status != self._status:
+                    self._status = status
+                    self._send(PageUpdate(environment=status))
+            await asyncio.sleep(STATUS_SECONDS)
 
-    async def _tell(self) -> None:
-        """Tell at once what happens after a quiet while; in a burst, in turns."""
+    async def _send_changes(self) -> None:
+        """Send at once what happens after a quiet time; in a burst, in turns."""
         while True:
             await self._news.wait()
             self._news.clear()
             if change := self.watch.take():
-                self._send(Told(change=change))
-                await asyncio.sleep(TELL_SECONDS)
+                self._send(PageUpdate(change=change))
+                await asyncio.sleep(SEND_SECONDS)
 
     def _set_there(self, *, is_there: bool) -> None:
         if is_there != self._is_there:
             self._is_there = is_there
-            self._around_is_stale.set()
-            self._send(Told(is_there=is_there, api_url=self._api_url()))
+            self._status_is_stale.set()
+            self._send(PageUpdate(is_there=is_there, api_url=self._api_url()))
 
     def _api_url(self) -> str | None:
         return self._connection.environment.api_url if self._connection else None
 
-    def _whole(self) -> Told:
-        return Told(
+    def _whole(self) -> PageUpdate:
+        return PageUpdate(
             whole=True,
             is_there=self._is_there,
             api_url=self._api_url(),
             overdue_seconds=self._overdue_seconds,
             change=self.watch.everything(),
-            around=self._around,
+            environment=self._status,
         )
 
-    def _send(self, told: Told) -> None:
+    def _send(self, update: PageUpdate) -> None:
         self._number += 1
-        message = self._message(told)
-        for untold in list(self._listeners):
+        message = self._message(update)
+        for unsent in list(self._listeners):
             try:
-                untold.put_nowait(message)
+                unsent.put_nowait(message)
             except asyncio.QueueFull:
-                # It does not keep up: it begins anew, with everything, when it comes back.
-                self._hang_up_on(untold)
+                # It does not keep up: it starts again, with everything, when it reconnects.
+                self._hang_up_on(unsent)
 
-    def _message(self, told: Told) -> bytes:
-        return b"id: %d\ndata: %s\n\n" % (self._number, msgspec.json.encode(told))
+    def _message(self, update: PageUpdate) -> bytes:
+        return b"id: %d\ndata: %s\n\n" % (self._number, msgspec.json.encode(update))
 
     def _end_streams(self) -> None:
-        for untold in list(self._listeners):
-            self._hang_up_on(untold)
+        for unsent in list(self._listeners):
+            self._hang_up_on(unsent)
 
-    def _hang_up_on(self, untold: asyncio.Queue[bytes | None]) -> None:
-        self._listeners.discard(untold)
-        while not untold.empty():
-            untold.get_nowait()
-        untold.put_nowait(None)
+    def _hang_up_on(self, unsent: asyncio.Queue[bytes | None]) -> None:
+        self._listeners.discard(unsent)
+        while not unsent.empty():
+            unsent.get_nowait()
+        unsent.put_nowait(None)
 
     def _new_watch(self) -> Watch:
-        return Watch(round(self._overdue_seconds * 1000))
+        return Watch(flow.load(), round(self._overdue_seconds * 1000))
 
 
 def _now() -> int:

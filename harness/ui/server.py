@@ -1,4 +1,4 @@
-"""Serve the page on this machine's loopback, and do what its buttons say."""
+"""Serve the page on this machine's loopback, and do what its buttons ask for."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness import environment, flow
+from harness.errors import UserError
 from harness.failures import Message as Failed
-from harness.trouble import Trouble
 from harness.ui.live import Live
 from plumbing.publish import PublishError
 
@@ -35,17 +35,23 @@ Done = Mapping[str, Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def run(home: Path, port: int | None, overdue_seconds: float, tell: Callable[[str], None]) -> None:
-    """Serve until a signal comes, and leave nothing in the environment; `tell` gets the URL.
+def run(
+    home: Path,
+    prefix: str,
+    port: int | None,
+    overdue_seconds: float,
+    show: Callable[[str], None],
+) -> None:
+    """Serve until a signal comes, and leave nothing in the environment; `show` gets the URL.
 
-    Raises Trouble when nothing runs under this home, or the port cannot be had.
+    Raises UserError when nothing runs under this home, or the port cannot be had.
     """
-    environment.require(home)
+    environment.require(home, prefix)
     with _listen(port) as listening:
         address = "{}:{}".format(*listening.getsockname())
-        live = Live(home, overdue_seconds)
+        live = Live(home, prefix, overdue_seconds)
         server = Server(uvicorn_config(app(live, address)), live.hang_up)
-        tell(f"http://{address}")
+        show(f"http://{address}")
         try:
             asyncio.run(_serve(server, live, listening))
         finally:
@@ -53,7 +59,7 @@ def run(home: Path, port: int | None, overdue_seconds: float, tell: Callable[[st
 
 
 def app(live: Live, address: str) -> Starlette:
-    """Build the page's server, which answers to this address and no other name."""
+    """Build the page's server, which responds to this address and to no other name."""
     page, styles = _page()
     files = {
         f"/{path.name}": _file(path.read_bytes(), TYPES[path.suffix])
@@ -76,7 +82,7 @@ def app(live: Live, address: str) -> Starlette:
 
 
 def uvicorn_config(served: ASGIApp) -> uvicorn.Config:
-    """Answer how the page is served: plainly, and silently."""
+    """Return uvicorn's settings: no log, no lifespan, no server header."""
     return uvicorn.Config(
         served,
         loop="asyncio",
@@ -91,7 +97,7 @@ def uvicorn_config(served: ASGIApp) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Ends the pages' streams when it is told to end: else it would wait for them."""
+    """Ends the pages' streams when it has to end: else it would wait for them."""
 
     def __init__(self, config: uvicorn.Config, hang_up: Callable[[], None]) -> None:
         super().__init__(config)
@@ -121,7 +127,7 @@ class Guard:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Serve a request, or refuse it."""
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -153,7 +159,7 @@ def _listen(port: int | None) -> socket.socket:
         listening.listen()  # from here on a browser that is early waits, and is not refused
     except OSError as error:
         listening.close()
-        raise Trouble(
+        raise UserError(
             f"Port {port} cannot be had ({error.strerror}): give another with --port, or none."
         ) from error
     return listening
@@ -165,38 +171,38 @@ async def _serve(server: Server, live: Live, listening: socket.socket) -> None:
 
 
 def _page() -> tuple[bytes, str]:
-    """Answer the page with the map in it, and what allows the map's own styles."""
+    """Return the page with the flow in it, and the hash that allows the flow's own styles."""
     drawn = flow.svg()
     styles = "".join(
         f" 'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
         for style in re.findall(r"<style[^>]*>(.*?)</style>", drawn, re.DOTALL)
     )
-    page = (PAGE / "index.html").read_text().replace("<!-- the map -->", drawn)
+    page = (PAGE / "index.html").read_text().replace("<!-- the flow -->", drawn)
     return page.encode(), styles
 
 
 def _file(content: bytes, media_type: str) -> Endpoint:
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         return Response(content, media_type=media_type)
 
-    return answer
+    return respond
 
 
 def _live(live: Live) -> Endpoint:
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         return StreamingResponse(live.stream(), media_type="text/event-stream")
 
-    return answer
+    return respond
 
 
 def _timeline(live: Live) -> Endpoint:
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             return _json(200, await live.timeline(request.path_params["order_id"]))
-        except Trouble as trouble:
-            return _problem(404, "Unknown order", str(trouble))
+        except UserError as error:
+            return _problem(404, "Unknown order", str(error))
 
-    return answer
+    return respond
 
 
 async def _place(live: Live, asked: Mapping[str, Any]) -> Done:
@@ -210,30 +216,30 @@ async def _burst(live: Live, asked: Mapping[str, Any]) -> Done:
     return {"words": f"{placed} orders are placed."}
 
 
-async def _again(live: Live, asked: Mapping[str, Any]) -> Done:
-    entry = live.watch.said(asked.get("orderId"), asked.get("event"))
-    if entry is None:
-        raise Trouble("No event was seen yet that could be said again: place an order first.")
-    await asyncio.to_thread(live.connection.say, entry)
-    order_id = msgspec.json.decode(entry.detail)["orderId"]
+async def _redeliver(live: Live, asked: Mapping[str, Any]) -> Done:
+    event = live.watch.stored_event(asked.get("orderId"), asked.get("event"))
+    if event is None:
+        raise UserError("No event was seen yet that could be redelivered: place an order first.")
+    await asyncio.to_thread(live.connection.publish, event)
+    order_id = msgspec.json.decode(event.detail)["orderId"]
     return {
-        "words": f"{entry.detail_type} of order {order_id} was said again.",
+        "words": f"{event.detail_type} of order {order_id} was redelivered.",
         "orderId": order_id,
     }
 
 
 async def _stop(live: Live, asked: Mapping[str, Any]) -> Done:
     service = str(asked.get("service"))
-    await asyncio.to_thread(live.connection.switch, service, hears=False)
-    live.surroundings_changed()
-    return {"words": f"{service} is stopped: what is said to it now is lost, and orders wait."}
+    await asyncio.to_thread(live.connection.switch, service, on=False)
+    live.status_changed()
+    return {"words": f"{service} is stopped: its events are lost now, and its orders are stalled."}
 
 
 async def _start(live: Live, asked: Mapping[str, Any]) -> Done:
     service = str(asked.get("service"))
-    await asyncio.to_thread(live.connection.switch, service, hears=True)
-    live.surroundings_changed()
-    return {"words": f"{service} is started. What it missed is said again by “Resume”."}
+    await asyncio.to_thread(live.connection.switch, service, on=True)
+    live.status_changed()
+    return {"words": f"{service} is started. “Resume open orders” publishes what it missed."}
 
 
 async def _resume(live: Live, asked: Mapping[str, Any]) -> Done:
@@ -242,16 +248,18 @@ async def _resume(live: Live, asked: Mapping[str, Any]) -> Done:
 
 
 async def _redrive(live: Live, asked: Mapping[str, Any]) -> Done:
-    put_back, stayed = await asyncio.to_thread(live.connection.redrive)
-    live.surroundings_changed()
-    left = f" Left, as no retry can cure them: {stayed}." if stayed else ""
-    return {"words": f"Given to their services again: {_counted(put_back)}.{left}"}
+    results = await asyncio.to_thread(live.connection.redrive)
+    live.status_changed()
+    stays = [one.stays for one in results if one.stays]
+    redriven = f"{_counted(len(results) - len(stays))} redriven."
+    rest = f" {len(stays)} stayed: {stays[0]}." if stays else ""
+    return {"words": f"{redriven}{rest}"}
 
 
 async def _failures(live: Live, asked: Mapping[str, Any]) -> Done:
     messages, is_all = await asyncio.to_thread(live.connection.failures)
-    more = "" if is_all else " More are being read by someone else: look again later."
-    words = f"Waiting: {_counted(len(messages))}.{more}"
+    more = "" if is_all else " More are leased by someone else: look again later."
+    words = f"{_counted(len(messages))}.{more}"
     return {"words": words, "failures": [_failed(message) for message in messages]}
 
 
@@ -276,7 +284,7 @@ Press = Callable[[Live, Mapping[str, Any]], Awaitable[Done]]
 BUTTONS: Mapping[str, Press] = {
     "/do/place": _place,
     "/do/burst": _burst,
-    "/do/again": _again,
+    "/do/redeliver": _redeliver,
     "/do/stop": _stop,
     "/do/start": _start,
     "/do/resume": _resume,
@@ -286,19 +294,19 @@ BUTTONS: Mapping[str, Press] = {
 
 
 def _button(live: Live, press: Press) -> Endpoint:
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             body = await request.body()
             asked = msgspec.json.decode(body or b"{}", type=dict[str, Any])
             return _json(200, await press(live, asked))
         except msgspec.DecodeError as error:
             return _problem(400, "Malformed request", f"Send a JSON object: {error}.")
-        except Trouble as trouble:
-            return _problem(409, "Not done", str(trouble))
+        except UserError as error:
+            return _problem(409, "Not done", str(error))
         except (BotoCoreError, ClientError, PublishError) as error:
             return _problem(502, "Not done", f"The environment refuses: {error}")
 
-    return answer
+    return respond
 
 
 def _json(status: int, content: object, media_type: str = "application/json") -> Response:

@@ -1,4 +1,4 @@
-"""What was seen of the orders: a bounded picture in memory, made only of what was told."""
+"""What was observed of the orders: a bounded view in memory, built from events and records."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from typing import Any
 
 import msgspec
 
-from harness.bus import Crossing
-from harness.orders import ENDS
-from harness.ui import ways
-from plumbing.publish import Entry
+from harness.bus import ObservedEvent
+from harness.flow.flow import Flow
+from plumbing.outbox import OutboxEvent
 
 KEPT_ORDERS = 1000
-KEPT_CROSSINGS = 20  # of one order: what is said more often is counted, not kept
+KEPT_EVENTS = 20  # of one order: further duplicates are counted, not kept
 KEPT_SKUS = 20
-MOST_BYTES = 64 * 1024  # of one event; the saga's own have less than one hundredth
+MAX_BYTES = 64 * 1024  # of one event; the saga's own have less than one hundredth
+MAX_NAME_LENGTH = 128  # the longest SKU that the orders' API accepts
 
-MOST_OF_A_NAME = 128  # as long as the orders' API takes a SKU
-
-# Times are milliseconds since 1970, as the bus stamps what crosses it.
+# Times are milliseconds since 1970, as SQS stamps what the tap receives.
 FIRST_ASKED_AFTER = 250
 ASKED_EVERY_AT_MOST = 60_000
 NEVER = 2**62
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What EventBridge puts around an event, and the event's own text."""
+    """EventBridge's envelope of an event, with the event's own text."""
 
     source: str
     detail: msgspec.Raw
@@ -36,14 +34,14 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One crossing of the bus by one order's event."""
+    """One observation of an order's event."""
 
     event: str
     source: str
     at: int
     body: str
-    again: bool = False  # the event had crossed before
-    same: bool = True  # to the byte the one that crossed first
+    duplicate: bool = False  # the event was observed before
+    same: bool = True  # byte for byte as it was observed first
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -57,27 +55,16 @@ class Order(msgspec.Struct, kw_only=True):
     amount_cents: str = ""
     reason: str | None = None
     reached: dict[str, int] = {}  # when it came to each status
+    status: str = ""  # the last of these
+    ended: bool = False
+    outcome: str | None = None
+    waits_for: str | None = None  # the service that has to make the next step
     seen: list[Seen] = []
-    again: int = 0  # how often an event of it crossed again
+    duplicates: int = 0
     overdue: bool = False
-    note: str | None = None  # what the orders' API said instead of a record
+    note: str | None = None  # the error of the orders' API instead of a record
     asked: int = 0
     ask_at: int = NEVER
-
-    @property
-    def status(self) -> str:
-        """Where it stands."""
-        return max(self.reached, key=ways.rank)
-
-    @property
-    def has_ended(self) -> bool:
-        """Tell whether nothing more will come of it."""
-        return self.status in ENDS
-
-    @property
-    def waits_for(self) -> str | None:
-        """The service that has to take the next step, or None."""
-        return None if self.has_ended else ways.HEARER.get(ways.EVENT.get(self.status, ""))
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -95,19 +82,20 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     reason: str | None = None
     overdue: bool = False
     ended: bool = False
+    outcome: str | None = None  # "completed", "failed" or "compensated", once it has ended
     waits_for: str | None = None
-    again: int = 0
+    duplicates: int = 0
 
 
-class Entered(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A line of an order's timeline: an event that crossed, or a status that only is recorded."""
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A line of an order's timeline: an observed event, or a status that is only recorded."""
 
     at: int
     status: str
     event: str | None = None
     source: str | None = None
     body: str | None = None
-    again: bool = False
+    duplicate: bool = False
     same: bool = True
 
 
@@ -115,84 +103,89 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """All that is known of one order."""
 
     order: Row
-    entries: list[Entered]
-    next_event: str | None  # what it waits for is to be done with this event
+    entries: list[TimelineEntry]
+    next_event: str | None  # the event that the service it waits for has to consume
     note: str | None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is different since the last look; counts are whole, so that it can be told twice."""
+    """What changed since the last update; counts are whole, so that it can be sent twice."""
 
     orders: list[Row]
     gone: list[str]  # no longer kept
-    events: Mapping[str, int]  # how often each crossed
-    standing: Mapping[str, int]  # how many orders stand at each status
+    events: Mapping[str, int]  # how often each was observed
+    statuses: Mapping[str, int]  # how many orders have each status
     overdue: int
 
 
 class Watch:
-    """The newest orders as far as events and records tell of them; open ones are kept longest."""
+    """The newest orders as observed from events and records; open ones are kept longest."""
 
-    def __init__(self, overdue_after: int, kept: int = KEPT_ORDERS) -> None:
+    def __init__(self, flow: Flow, overdue_after: int, kept: int = KEPT_ORDERS) -> None:
+        self._flow = flow
+        self._rank = {status.name: rank for rank, status in enumerate(flow.statuses)}
+        # A service whose step publishes no event: only the order's record shows that step.
+        self._silent = {one.service for one in flow.transitions if one.publishes is None}
         self._overdue_after, self._kept = overdue_after, kept
         self._open: dict[str, Order] = {}
         self._ended: dict[str, Order] = {}
         self._skus: dict[str, None] = {}
         self._number = 0
-        self._events = Counter(dict.fromkeys(ways.STATUS, 0))
-        self._standing = Counter(dict.fromkeys(ways.STATUSES, 0))
+        self._events = Counter({event.name: 0 for event in flow.events})
+        self._statuses = Counter(dict.fromkeys(self._rank, 0))
         self._changed: set[str] = set()
         self._gone: list[str] = []
 
-    def heard(self, crossing: Crossing) -> None:
-        """Take what crossed the bus; what no service of the saga said is left alone."""
+    def observe(self, observed: ObservedEvent) -> None:
+        """Take an event from the tap; what no service of the saga publishes is ignored."""
         try:
-            if len(crossing.body) > MOST_BYTES:
+            if len(observed.body) > MAX_BYTES:
                 return
-            envelope = msgspec.json.decode(crossing.body, type=Envelope)
+            envelope = msgspec.json.decode(observed.body, type=Envelope)
             detail = msgspec.json.decode(envelope.detail, type=dict[str, Any])
         except msgspec.DecodeError:
             return
         order_id, event = detail.get("orderId"), envelope.detail_type
-        if ways.SOURCE.get(event) != envelope.source or not isinstance(order_id, str):
+        declared = self._flow.event(event)
+        if declared is None or declared.source != envelope.source or not isinstance(order_id, str):
             return
         self._events[event] += 1
-        order = self._find(order_id) or self._meet(order_id)
+        order = self._find(order_id) or self._add(order_id)
         first = next((seen for seen in order.seen if seen.event == event), None)
         seen = Seen(
             event=event,
             source=envelope.source,
-            at=crossing.at,
-            body=crossing.body,
-            again=first is not None,
+            at=observed.at,
+            body=observed.body,
+            duplicate=first is not None,
             same=first is None or _detail(first) == bytes(envelope.detail),
         )
-        order.again += seen.again
-        if len(order.seen) < KEPT_CROSSINGS:
+        order.duplicates += seen.duplicate
+        if len(order.seen) < KEPT_EVENTS:
             order.seen.append(seen)
         if first is None:
             _learn(order, detail)
             self._remember(order.sku)
-            self._reach(order, {ways.STATUS[event]: crossing.at}, crossing.at)
+            self._reach(order, {declared.status: observed.at}, observed.at)
         self._changed.add(order_id)
 
     def recorded(self, order_id: str, record: Mapping[str, Any], now: int) -> None:
-        """Take an order's record as the orders' API answers it."""
+        """Take an order's record as the orders' API returns it."""
         reached = {step["status"]: _milliseconds(step["at"]) for step in record["history"]}
-        order = self._find(order_id) or self._meet(order_id)
+        order = self._find(order_id) or self._add(order_id)
         order.reason = record.get("failureReason", order.reason)
         order.note = None
         self._reach(order, reached)
         self._asked(order, now)
 
     def unrecorded(self, order_id: str, note: str, now: int) -> None:
-        """Take that the orders' API answered no record, and what it said instead."""
+        """Take the error that the orders' API returned instead of a record."""
         if order := self._find(order_id):
             order.note = note
             self._asked(order, now)
 
     def look(self, now: int) -> None:
-        """Find the orders that have stood still for too long."""
+        """Find the orders without a step for too long."""
         for order in self._open.values():
             since = order.reached[order.status]
             if not order.overdue and now - since > self._overdue_after:
@@ -200,10 +193,10 @@ class Watch:
                 order.ask_at = min(order.ask_at, now)
                 self._changed.add(order.order_id)
 
-    def to_ask_about(self, now: int, most: int) -> list[str]:
-        """Answer orders of which only the record can tell more, each less often than before."""
+    def to_ask_about(self, now: int, limit: int) -> list[str]:
+        """Return orders of which only the record can show more, each less often than before."""
         due = (order.order_id for order in self._open.values() if order.ask_at <= now)
-        return [order_id for _, order_id in zip(range(most), due, strict=False)]
+        return [order_id for _, order_id in zip(range(limit), due, strict=False)]
 
     @property
     def skus(self) -> list[str]:
@@ -211,58 +204,59 @@ class Watch:
         return list(self._skus)
 
     def knows_all(self, order_id: str) -> bool:
-        """Tell whether this order was seen from its beginning."""
+        """Return whether this order was observed from its first step on."""
         order = self._find(order_id)
-        return order is not None and ways.FIRST in order.reached
+        return order is not None and self._is_whole(order)
 
     def timeline(self, order_id: str) -> Timeline | None:
-        """Answer all that is known of an order, or None."""
+        """Return all that is known of an order, or None."""
         order = self._find(order_id)
         if order is None:
             return None
-        told = {ways.STATUS[seen.event] for seen in order.seen}
+        status_of = {event.name: event.status for event in self._flow.events}
+        shown = {status_of[seen.event] for seen in order.seen}
         entries = [
-            Entered(
+            TimelineEntry(
                 at=seen.at,
-                status=ways.STATUS[seen.event],
+                status=status_of[seen.event],
                 event=seen.event,
                 source=seen.source,
                 body=seen.body,
-                again=seen.again,
+                duplicate=seen.duplicate,
                 same=seen.same,
             )
             for seen in order.seen
         ]
         entries += [
-            Entered(at=at, status=status)
+            TimelineEntry(at=at, status=status)
             for status, at in order.reached.items()
-            if status not in told
+            if status not in shown
         ]
-        entries.sort(key=lambda entry: (entry.at, ways.rank(entry.status)))
-        waits = order.waits_for is not None
+        entries.sort(key=lambda entry: (entry.at, self._order_of(entry.status)))
+        onward = self._flow.leaving(order.status)
         return Timeline(
-            order=_row(order),
+            order=self._row(order),
             entries=entries,
-            next_event=ways.EVENT.get(order.status) if waits else None,
+            next_event=onward[0].consumes if onward else None,
             note=order.note,
         )
 
-    def said(self, order_id: str | None, event: str | None) -> Entry | None:
-        """Answer an event as it was said: of this order or the newest, this one or its last."""
+    def stored_event(self, order_id: str | None, event: str | None) -> OutboxEvent | None:
+        """Return an event as it was observed: of this order or the newest, this one or its last."""
         orders = [*self._open.values(), *self._ended.values()]
         chosen = self._find(order_id) if order_id else max(orders, key=_number, default=None)
         found = [seen for seen in chosen.seen if event in (None, seen.event)] if chosen else []
         if not found:
             return None
-        return Entry(found[-1].source, found[-1].event, _detail(found[-1]).decode())
+        return OutboxEvent(found[-1].source, found[-1].event, _detail(found[-1]).decode())
 
     def everything(self) -> Change:
-        """Answer all that is kept, as one change from nothing."""
+        """Return all that is kept, as one change from nothing."""
         orders = sorted([*self._open.values(), *self._ended.values()], key=_number)
         return self._change(orders, [])
 
     def take(self) -> Change | None:
-        """Answer what changed since this was last called, or None."""
+        """Return what changed since this was last called, or None."""
         if not self._changed and not self._gone:
             return None
         orders = [order for one in self._changed if (order := self._find(one))]
@@ -272,17 +266,44 @@ class Watch:
 
     def _change(self, orders: list[Order], gone: list[str]) -> Change:
         return Change(
-            orders=[_row(order) for order in orders],
+            orders=[self._row(order) for order in orders],
             gone=gone,
             events=dict(self._events),
-            standing=dict(self._standing),
+            statuses=dict(self._statuses),
             overdue=sum(order.overdue for order in self._open.values()),
         )
+
+    def _row(self, order: Order) -> Row:
+        return Row(
+            order_id=order.order_id,
+            number=order.number,
+            customer_id=order.customer_id,
+            sku=order.sku,
+            quantity=order.quantity,
+            amount_cents=order.amount_cents,
+            reason=order.reason,
+            statuses=sorted(order.reached, key=self._order_of),
+            began=min(order.reached.values()),
+            since=order.reached[order.status],
+            overdue=order.overdue,
+            ended=order.ended,
+            outcome=order.outcome,
+            waits_for=order.waits_for,
+            duplicates=order.duplicates,
+        )
+
+    def _order_of(self, status: str) -> int:
+        """Return a status's place in the flow; an unknown one comes last."""
+        return self._rank.get(status, len(self._rank))
+
+    def _is_whole(self, order: Order) -> bool:
+        """Return whether the order was observed from its first step on."""
+        return any(one.to in order.reached for one in self._flow.leaving(None))
 
     def _find(self, order_id: str) -> Order | None:
         return self._open.get(order_id) or self._ended.get(order_id)
 
-    def _meet(self, order_id: str) -> Order:
+    def _add(self, order_id: str) -> Order:
         self._number += 1
         order = self._open[order_id] = Order(order_id=order_id, number=self._number)
         if len(self._open) + len(self._ended) > self._kept:
@@ -290,34 +311,41 @@ class Watch:
         return order
 
     def _let_go(self, orders: dict[str, Order]) -> None:
-        """Forget the oldest of these; where it ended stays counted."""
+        """Forget the oldest of these; its final status stays counted."""
         oldest = orders.pop(next(iter(orders)))
-        if not oldest.has_ended:
-            self._standing[oldest.status] -= 1
+        if not oldest.ended:
+            self._statuses[oldest.status] -= 1
         self._gone.append(oldest.order_id)
 
-    def _reach(self, order: Order, reached: Mapping[str, int], heard_at: int | None = None) -> None:
-        """Take the order on to these statuses, where it has not been there."""
-        before = order.status if order.reached else None
+    def _reach(
+        self, order: Order, reached: Mapping[str, int], observed_at: int | None = None
+    ) -> None:
+        """Take the order on to these statuses, unless it reached them before."""
+        before = order.status
         order.reached = {**reached, **order.reached}
+        order.status = max(order.reached, key=self._order_of)
         if order.status == before:
             return
-        if before is not None:
-            self._standing[before] -= 1
-        self._standing[order.status] += 1
+        onward = self._flow.leaving(order.status)
+        order.waits_for = onward[0].service if onward else None
+        order.ended = order.status in self._rank and not onward
+        order.outcome = self._flow.outcome(order.status) if order.ended else None
+        if before:
+            self._statuses[before] -= 1
+        self._statuses[order.status] += 1
         order.overdue, order.asked, order.ask_at = False, 0, NEVER
         there, elsewhere = self._open, self._ended
-        if order.has_ended:
+        if order.ended:
             there, elsewhere = elsewhere, there
         elsewhere.pop(order.order_id, None)
         there[order.order_id] = order
-        is_whole = ways.FIRST in order.reached
-        if heard_at is not None and (not is_whole or order.waits_for in ways.SILENT):
-            order.ask_at = heard_at + FIRST_ASKED_AFTER
+        silent = order.waits_for in self._silent
+        if observed_at is not None and (silent or not self._is_whole(order)):
+            order.ask_at = observed_at + FIRST_ASKED_AFTER
 
     def _remember(self, sku: str) -> None:
         self._skus.pop(sku, None)
-        if 0 < len(sku) <= MOST_OF_A_NAME:
+        if 0 < len(sku) <= MAX_NAME_LENGTH:
             self._skus[sku] = None
         if len(self._skus) > KEPT_SKUS:
             del self._skus[next(iter(self._skus))]
@@ -325,7 +353,7 @@ class Watch:
     def _asked(self, order: Order, now: int) -> None:
         order.asked += 1
         pause = min(ASKED_EVERY_AT_MOST, FIRST_ASKED_AFTER * 2 ** min(order.asked, 10))
-        order.ask_at = NEVER if order.has_ended else now + pause
+        order.ask_at = NEVER if order.ended else now + pause
         self._changed.add(order.order_id)
 
 
@@ -333,27 +361,8 @@ def _number(order: Order) -> int:
     return order.number
 
 
-def _row(order: Order) -> Row:
-    return Row(
-        order_id=order.order_id,
-        number=order.number,
-        customer_id=order.customer_id,
-        sku=order.sku,
-        quantity=order.quantity,
-        amount_cents=order.amount_cents,
-        reason=order.reason,
-        statuses=sorted(order.reached, key=ways.rank),
-        began=min(order.reached.values()),
-        since=order.reached[order.status],
-        overdue=order.overdue,
-        ended=order.has_ended,
-        waits_for=order.waits_for,
-        again=order.again,
-    )
-
-
 def _learn(order: Order, detail: Mapping[str, Any]) -> None:
-    """Take what an event tells of its order, whatever types a forger gave it."""
+    """Take the order's fields from an event, whatever types a forger gave them."""
     order.customer_id = str(detail.get("customerId", order.customer_id))
     order.sku = str(detail.get("sku", order.sku))
     order.quantity = str(detail.get("quantity", order.quantity))

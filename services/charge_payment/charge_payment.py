@@ -1,4 +1,4 @@
-"""The decision: charge a card once per order, and keep to the answer."""
+"""The decision: charge a card once per order, and keep to its result."""
 
 from typing import Protocol
 from uuid import UUID
@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from charge_payment.events import InventoryReserved, PaymentCharged, PaymentFailed
 from plumbing.publish import Publish
-from plumbing.step import Standing
+from plumbing.step import SagaState
 
 
 class Charged(Struct, frozen=True):
@@ -29,38 +29,37 @@ class Gateway(Protocol):
     def charge(
         self, *, idempotency_key: UUID, customer_id: str, amount_cents: int
     ) -> Charged | Declined:
-        """Charge once per key: the same key again gets the same answer and moves no money."""
+        """Charge once per key: the same key again returns the same result and moves no money."""
 
 
 class Orders(Protocol):
     """The orders as this service reads and writes them."""
 
-    def find(self, heard: InventoryReserved) -> Standing:
-        """Answer where the order stands."""
+    def find(self, event: InventoryReserved) -> SagaState:
+        """Return the state of the order."""
 
-    def record(self, said: PaymentCharged | PaymentFailed) -> Standing:
-        """Record how the charge went; answer where the order stands."""
+    def record(self, outgoing: PaymentCharged | PaymentFailed) -> SagaState:
+        """Record the result of the charge; return the state of the order."""
 
 
 def charge_payment(
-    heard: InventoryReserved, orders: Orders, gateway: Gateway, publish: Publish
-) -> Standing:
-    """Charge once per order, and say how it went, also when told twice."""
-    standing = orders.find(heard)
-    # The gateway forgets its keys some day and cannot know our orders, so it is asked only while
-    # the order stands where money may move.
-    if standing.status == InventoryReserved.status:
-        answer = gateway.charge(
-            idempotency_key=heard.order_id,
-            customer_id=heard.customer_id,
-            amount_cents=heard.amount_cents,
+    event: InventoryReserved, orders: Orders, gateway: Gateway, publish: Publish
+) -> SagaState:
+    """Charge once per order and publish the result, also when delivered twice."""
+    state = orders.find(event)
+    # The gateway forgets its keys some day and does not know our orders, so it is asked only
+    # while the order has the status in which money may move.
+    if state.status == InventoryReserved.status:
+        result = gateway.charge(
+            idempotency_key=event.order_id,
+            customer_id=event.customer_id,
+            amount_cents=event.amount_cents,
         )
-        match answer:
+        match result:
             case Charged(payment_id):
-                said = PaymentCharged(**asdict(heard), payment_id=payment_id)
-                standing = orders.record(said)
+                state = orders.record(PaymentCharged(**asdict(event), payment_id=payment_id))
             case Declined(reason):
-                standing = orders.record(PaymentFailed(**asdict(heard), reason=reason))
-    if standing.status in (PaymentCharged.status, PaymentFailed.status):
-        publish(standing.event)
-    return standing
+                state = orders.record(PaymentFailed(**asdict(event), reason=reason))
+    if state.status in (PaymentCharged.status, PaymentFailed.status):
+        publish(state.outbox)
+    return state

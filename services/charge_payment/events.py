@@ -1,21 +1,21 @@
-"""What charge_payment hears and says."""
+"""The events that charge_payment consumes and publishes, and its part in the saga."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from plumbing.part import Part
-from plumbing.trace import Moment, Traceparent
+from plumbing.participant import Participant, Step
+from plumbing.trace import Timestamp, Traceparent
 
 
 class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Heard: the units of an order are held."""
+    """Consumed: the units of an order are held."""
 
     status: ClassVar[str] = "INVENTORY_RESERVED"
 
     order_id: UUID
-    created_at: Moment
+    created_at: Timestamp
     traceparent: Traceparent
     customer_id: str
     sku: str
@@ -25,7 +25,7 @@ class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PaymentCharged(InventoryReserved, frozen=True, kw_only=True, rename="camel"):
-    """Said: the money is ours; from here the order only goes forward."""
+    """Published: the card is charged; from here the order only goes forward."""
 
     status: ClassVar[str] = "PAYMENT_CHARGED"
 
@@ -33,16 +33,17 @@ class PaymentCharged(InventoryReserved, frozen=True, kw_only=True, rename="camel
 
 
 class PaymentFailed(InventoryReserved, frozen=True, kw_only=True, rename="camel"):
-    """Said: no money was taken, and what is held must be given back."""
+    """Published: no money was taken, and the held units must be released."""
 
     status: ClassVar[str] = "PAYMENT_FAILED"
 
     reason: str
 
 
-PART = Part(
-    hears=InventoryReserved,
-    says=(PaymentCharged, PaymentFailed),
-    failures=(PaymentFailed,),
-    pivot=PaymentCharged,
+PARTICIPANT = Participant(
+    consumes=InventoryReserved,
+    steps=(
+        Step(publishes=PaymentCharged, pivot=True),
+        Step(publishes=PaymentFailed, failure=True),
+    ),
 )

@@ -13,7 +13,7 @@ class SimulatedGateway:
     def charge(
         self, *, idempotency_key: UUID, customer_id: str, amount_cents: int
     ) -> Charged | Declined:
-        """Answer as a provider does that remembers every idempotency key."""
+        """Decide as a provider does that remembers every idempotency key."""
         if customer_id == DECLINED_CUSTOMER:
             return Declined("card declined")
         return Charged(uuid5(idempotency_key, "payment"))

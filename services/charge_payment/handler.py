@@ -6,7 +6,7 @@ from time import perf_counter
 from msgspec import Struct
 
 from charge_payment.charge_payment import charge_payment
-from charge_payment.events import InventoryReserved
+from charge_payment.events import PARTICIPANT, InventoryReserved
 from charge_payment.gateway import SimulatedGateway
 from charge_payment.orders import OrdersTable
 from plumbing.aws import dynamodb, eventbridge
@@ -28,21 +28,13 @@ class Settings(Struct, frozen=True):
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(dynamodb(), settings.orders_table, settings.event_source)
 publish = publisher(eventbridge(), settings.event_bus_name)
-tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
+log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 gateway = SimulatedGateway()
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered InventoryReserved."""
     begun = perf_counter()
-    heard = decode(delivered, InventoryReserved)
-    standing = charge_payment(heard, orders, gateway, publish)
-    tell(
-        "payment decided",
-        heard,
-        standing,
-        begun,
-        orderId=heard.order_id,
-        heard=InventoryReserved.__name__,
-        detailType=standing.event.detail_type,
-    )
+    event = decode(delivered, InventoryReserved)
+    state = charge_payment(event, orders, gateway, publish)
+    log_step("payment decided", event, state, begun, orderId=event.order_id)

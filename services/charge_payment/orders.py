@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from charge_payment.events import InventoryReserved, PaymentCharged, PaymentFailed
 from plumbing.conditional_write import read
-from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, record, standing, told, utc_now
+from plumbing.outbox import OutboxEvent
+from plumbing.step import Clock, SagaState, expected_fields, record, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,14 +21,14 @@ class OrdersTable:
     ) -> None:
         self._client, self._table, self._source, self._clock = client, table, source, clock
 
-    def find(self, heard: InventoryReserved) -> Standing:
-        """Read where the order stands."""
-        item = read(self._client, self._table, {"orderId": str(heard.order_id)})
-        return standing(item, _expects(heard))
+    def find(self, event: InventoryReserved) -> SagaState:
+        """Read the state of the order."""
+        item = read(self._client, self._table, {"orderId": str(event.order_id)})
+        return SagaState.from_item(item, _expected(event))
 
-    def record(self, said: PaymentCharged | PaymentFailed) -> Standing:
-        """Record how the charge went, unless that is recorded already."""
-        match said:
+    def record(self, outgoing: PaymentCharged | PaymentFailed) -> SagaState:
+        """Record the result of the charge, unless it is recorded already."""
+        match outgoing:
             case PaymentCharged(payment_id=payment_id):
                 adds = {"paymentId": str(payment_id)}
             case PaymentFailed(reason=reason):
@@ -36,14 +36,14 @@ class OrdersTable:
         return record(
             self._client,
             self._table,
-            {"orderId": str(said.order_id)},
-            expects=_expects(said),
-            status=said.status,
-            event=Entry.of(self._source, said),
+            {"orderId": str(outgoing.order_id)},
+            expected=_expected(outgoing),
+            status=outgoing.status,
+            outbox=OutboxEvent.of(self._source, outgoing),
             at=self._clock(),
             adds=adds,
         )
 
 
-def _expects(order: InventoryReserved) -> dict[str, Any]:
-    return told(order, InventoryReserved, InventoryReserved.status)
+def _expected(order: InventoryReserved) -> dict[str, Any]:
+    return expected_fields(order, InventoryReserved, InventoryReserved.status)

@@ -1,1 +1,1 @@
-"""Take orders over HTTP, store each one and say so."""
+"""Take orders over HTTP, store each one and publish it."""

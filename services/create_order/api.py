@@ -1,4 +1,4 @@
-"""The orders' door: HTTP requests in (API Gateway's payload 2.0), problems and answers out."""
+"""The HTTP API of the orders: requests (API Gateway's payload 2.0), responses and problems."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from create_order.create_order import OrderDiffers
 from create_order.events import OrderCreated
+from plumbing.aws import CALL_ERRORS
+from plumbing.log import log
+from plumbing.publish import PublishError
 from plumbing.trace import traceparent
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
-MOST_BYTES = 16 * 1024
+MAX_BYTES = 16 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Ids of orders with an idempotency key are derived from it, so that one key cannot be two orders.
 ORDERS = uuid5(NAMESPACE_URL, "urn:saga:orders")
@@ -38,21 +41,21 @@ class OrderRequest(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class OrderAccepted(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer to POST /orders."""
+    """The response to POST /orders."""
 
     order_id: UUID
     status: str
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """A status and when the order came to it."""
+    """A status of the order, and since when."""
 
     status: str
     at: str
 
 
 class OrderRecord(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer to GET /orders/{orderId}; what has not happened is left out."""
+    """The response to GET /orders/{orderId}; fields of steps not made are left out."""
 
     order_id: UUID
     status: str
@@ -80,7 +83,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Refusal(Exception):
-    """The request cannot be served; carries the problem to answer with."""
+    """The request cannot be served; carries the problem to respond with."""
 
     def __init__(
         self,
@@ -100,8 +103,8 @@ def respond(
     place: Callable[[OrderCreated], object],
     find: Callable[[UUID], Mapping[str, Any] | None],
     now: str,
-) -> Answer:
-    """Answer one HTTP request; `place` stores an order and says so, `find` answers a stored one."""
+) -> Response:
+    """Serve one HTTP request; `place` stores and publishes an order, `find` reads a stored one."""
     method, path = request["requestContext"]["http"]["method"], request["rawPath"]
     try:
         match path.strip("/").split("/"):
@@ -115,30 +118,35 @@ def respond(
                 raise Refusal(404, "Not found", "There are only /orders and /orders/{orderId}.")
     except Refusal as refusal:
         return _refuse(refusal)
+    except (PublishError, *CALL_ERRORS) as error:
+        log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
+        return _unavailable(method)
 
 
-def unavailable(request: Mapping[str, Any]) -> Answer:
-    """Answer that the table or the bus could not be had just now.
+def _unavailable(method: str) -> Response:
+    """Respond that the table or the bus is not available.
 
-    A new order may be stored by then: sent again with the same key, its event is said again.
+    A new order may be stored by then: when the client retries with the same key, it is published.
     """
     detail = "The order cannot be looked up just now: ask again."
-    if request["requestContext"]["http"]["method"] == "POST":
+    if method == "POST":
         detail = "Nothing is lost: send this again, with the same Idempotency-Key."
     return _refuse(Refusal(503, "Not available", detail, headers={"Retry-After": "1"}))
 
 
-def _post(request: Mapping[str, Any], place: Callable[[OrderCreated], object], now: str) -> Answer:
+def _post(
+    request: Mapping[str, Any], place: Callable[[OrderCreated], object], now: str
+) -> Response:
     order, headers = _read_order(_body(request)), request.get("headers", {})
     order_id = _order_id(headers.get("idempotency-key"))
-    said = OrderCreated(
+    created = OrderCreated(
         order_id=order_id,
         created_at=now,
         traceparent=traceparent(headers.get("traceparent"), otherwise=order_id),
         **msgspec.structs.asdict(order),
     )
     try:
-        place(said)
+        place(created)
     except OrderDiffers as error:
         raise Refusal(
             422,
@@ -146,18 +154,19 @@ def _post(request: Mapping[str, Any], place: Callable[[OrderCreated], object], n
             "This Idempotency-Key belongs to an order with another body: use a new key.",
         ) from error
     accepted = OrderAccepted(order_id=order_id, status=OrderCreated.status)
-    return _answer(202, accepted, {"Location": f"/orders/{order_id}"})
+    return _response(202, accepted, {"Location": f"/orders/{order_id}"})
 
 
-def _get(order_id: str, find: Callable[[UUID], Mapping[str, Any] | None]) -> Answer:
-    unknown = Refusal(404, "Unknown order", "No order has this id: use the one that POST answered.")
+def _get(order_id: str, find: Callable[[UUID], Mapping[str, Any] | None]) -> Response:
+    unknown = Refusal(404, "Unknown order", "No order has this id: use the one that POST returned.")
     try:
         stored = find(UUID(order_id))
     except ValueError:
         raise unknown from None
+    log("INFO", "order looked up", orderId=order_id, status=stored and stored["status"])
     if stored is None:
         raise unknown
-    return _answer(200, msgspec.convert(stored, OrderRecord))
+    return _response(200, msgspec.convert(stored, OrderRecord))
 
 
 def _allow(method: str, allowed: str) -> None:
@@ -167,12 +176,12 @@ def _allow(method: str, allowed: str) -> None:
 
 def _body(request: Mapping[str, Any]) -> bytes:
     text = request.get("body") or ""
-    # API Gateway hands over as base64 whatever it does not take for text.
+    # API Gateway sends a body as base64 when it does not take it for text.
     encoded = request.get("isBase64Encoded")
     body = base64.b64decode(text) if encoded else text.encode(errors="surrogatepass")
-    if len(body) > MOST_BYTES:
+    if len(body) > MAX_BYTES:
         raise Refusal(
-            413, "Body too large", f"Send at most {MOST_BYTES} bytes; these are {len(body)}."
+            413, "Body too large", f"Send at most {MAX_BYTES} bytes; these are {len(body)}."
         )
     return body
 
@@ -180,7 +189,7 @@ def _body(request: Mapping[str, Any]) -> bytes:
 def _read_order(body: bytes) -> OrderRequest:
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode(body, type=OrderRequest)
-    # It is no order: what is wrong with it takes three times as long to say.
+    # It is no order. To find every fault takes three times as long.
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -193,7 +202,7 @@ def _read_order(body: bytes) -> OrderRequest:
 
 
 def _field_errors(fields: Mapping[str, Any]) -> Iterator[FieldError]:
-    """Judge every field by itself, because msgspec stops at the first that is wrong."""
+    """Check every field by itself, because msgspec stops at the first wrong one."""
     for field in msgspec.structs.fields(OrderRequest):
         pointer = f"#/{field.encode_name}"
         if field.encode_name in fields:
@@ -215,12 +224,12 @@ def _order_id(idempotency_key: str | None) -> UUID:
     return uuid5(ORDERS, idempotency_key)
 
 
-def _refuse(refusal: Refusal) -> Answer:
+def _refuse(refusal: Refusal) -> Response:
     headers = {**refusal.headers, "Content-Type": "application/problem+json"}
-    return _answer(refusal.problem.status, refusal.problem, headers)
+    return _response(refusal.problem.status, refusal.problem, headers)
 
 
-def _answer(status: int, body: Struct, headers: Mapping[str, str] | None = None) -> Answer:
+def _response(status: int, body: Struct, headers: Mapping[str, str] | None = None) -> Response:
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json", **(headers or {})},

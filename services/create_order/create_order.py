@@ -4,7 +4,7 @@ from typing import Protocol
 
 from create_order.events import OrderCreated
 from plumbing.publish import Publish
-from plumbing.step import Standing
+from plumbing.step import SagaState
 
 
 class OrderDiffers(Exception):
@@ -14,16 +14,16 @@ class OrderDiffers(Exception):
 class Orders(Protocol):
     """The orders as this service writes them."""
 
-    def create(self, said: OrderCreated) -> Standing:
-        """Store the order unless its id is taken; answer where it stands.
+    def create(self, order: OrderCreated) -> SagaState:
+        """Store the order unless its id is taken; return its state.
 
         Raises OrderDiffers when what is stored under the id is not this order.
         """
 
 
-def create_order(said: OrderCreated, orders: Orders, publish: Publish) -> Standing:
-    """Store the order once, and say so, also when asked twice."""
-    standing = orders.create(said)
-    if standing.status == OrderCreated.status:
-        publish(standing.event)
-    return standing
+def create_order(order: OrderCreated, orders: Orders, publish: Publish) -> SagaState:
+    """Store the order once and publish it, also when the request is sent twice."""
+    state = orders.create(order)
+    if state.status == OrderCreated.status:
+        publish(state.outbox)
+    return state

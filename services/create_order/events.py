@@ -1,12 +1,12 @@
-"""What create_order says."""
+"""The event that create_order publishes, and its part in the saga."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from plumbing.part import Part
-from plumbing.trace import Moment, Traceparent
+from plumbing.participant import Participant, Step
+from plumbing.trace import Timestamp, Traceparent
 
 
 class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -15,7 +15,7 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     status: ClassVar[str] = "CREATED"
 
     order_id: UUID
-    created_at: Moment
+    created_at: Timestamp
     traceparent: Traceparent
     customer_id: str
     sku: str
@@ -23,4 +23,7 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     amount_cents: Annotated[int, Meta(ge=0)]
 
 
-PART = Part(hears=None, says=(OrderCreated,))
+PARTICIPANT = Participant(
+    consumes=None,
+    steps=(Step(publishes=OrderCreated),),
+)

@@ -1,4 +1,4 @@
-"""The conditional write of create_order, and the reading of one order."""
+"""The conditional write of create_order, and the read of one order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 
 from create_order.create_order import OrderDiffers
 from create_order.events import OrderCreated
-from plumbing.conditional_write import read, write_new
-from plumbing.publish import Entry
-from plumbing.step import TRACEPARENT, Standing, opened, stamp
+from plumbing.conditional_write import put_new, read
+from plumbing.outbox import OutboxEvent
+from plumbing.step import TRACEPARENT, SagaState, history_entry, open_index_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# What makes an order another one. Sent again, it comes at another time and in another trace.
-ORDERED = ("customerId", "sku", "quantity", "amountCents")
+# The fields in which an order can differ. A request sent again has another time and trace.
+COMPARED = ("customerId", "sku", "quantity", "amountCents")
 
 
 class OrdersTable:
@@ -26,25 +26,26 @@ class OrdersTable:
     def __init__(self, client: DynamoDBClient, table: str, source: str) -> None:
         self._client, self._table, self._source = client, table, source
 
-    def create(self, said: OrderCreated) -> Standing:
-        """Put the order with the event it will say, unless its id is taken."""
-        order, event = msgspec.to_builtins(said), Entry.of(self._source, said)
-        del order[TRACEPARENT]  # the event has it
+    def create(self, order: OrderCreated) -> SagaState:
+        """Put the order with the event to publish, unless its id is taken."""
+        outbox = OutboxEvent.of(self._source, order)
+        fields = msgspec.to_builtins(order)
+        del fields[TRACEPARENT]  # the outbox has it
         item = {
-            **order,
-            "status": said.status,
-            "event": msgspec.to_builtins(event),
-            "history": [stamp(said.status, said.created_at)],
-            **opened(said.order_id),
+            **fields,
+            "status": order.status,
+            "outbox": msgspec.to_builtins(outbox),
+            "history": [history_entry(order.status, order.created_at)],
+            **open_index_key(order.order_id),
         }
-        taken = write_new(self._client, self._table, "orderId", item)
+        taken = put_new(self._client, self._table, "orderId", item)
         if taken is None:
-            return Standing(said.status, event, recorded=True)
+            return SagaState(order.status, outbox, applied=True)
         stored = taken.item or {}
-        if any(stored.get(field) != order[field] for field in ORDERED):
+        if any(stored.get(field) != fields[field] for field in COMPARED):
             raise OrderDiffers
-        return Standing(stored["status"], msgspec.convert(stored["event"], Entry))
+        return SagaState(stored["status"], msgspec.convert(stored["outbox"], OutboxEvent))
 
     def find(self, order_id: UUID) -> dict[str, Any] | None:
-        """Answer the stored order, or None."""
+        """Return the stored order, or None."""
         return read(self._client, self._table, {"orderId": str(order_id)})

@@ -1,21 +1,21 @@
-"""What notify_shipping hears and says."""
+"""The events that notify_shipping consumes and publishes, and its part in the saga."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from plumbing.part import Part
-from plumbing.trace import Moment, Traceparent
+from plumbing.participant import Participant, Step
+from plumbing.trace import Timestamp, Traceparent
 
 
 class PaymentCharged(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Heard: an order is paid for."""
+    """Consumed: an order is paid for."""
 
     status: ClassVar[str] = "PAYMENT_CHARGED"
 
     order_id: UUID
-    created_at: Moment
+    created_at: Timestamp
     traceparent: Traceparent
     customer_id: str
     sku: str
@@ -26,11 +26,15 @@ class PaymentCharged(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ShippingScheduled(PaymentCharged, frozen=True, kw_only=True, rename="camel"):
-    """Said: the carrier will come, and the order ends here."""
+    """Published: the shipment is booked, and the order ends here."""
 
     status: ClassVar[str] = "SHIPPING_SCHEDULED"
 
-    tracking_number: Annotated[str, Meta(pattern="^TRK-[0-9A-F]{8}$")]
+    # Any carrier's number: each has a form of its own.
+    tracking_number: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-PART = Part(hears=PaymentCharged, says=(ShippingScheduled,), ends=(ShippingScheduled.status,))
+PARTICIPANT = Participant(
+    consumes=PaymentCharged,
+    steps=(Step(publishes=ShippingScheduled, final=True),),
+)

@@ -6,7 +6,7 @@ from time import perf_counter
 from msgspec import Struct
 
 from notify_shipping.carrier import SimulatedCarrier
-from notify_shipping.events import PaymentCharged
+from notify_shipping.events import PARTICIPANT, PaymentCharged
 from notify_shipping.notify_shipping import notify_shipping
 from notify_shipping.orders import OrdersTable
 from plumbing.aws import dynamodb, eventbridge
@@ -28,21 +28,13 @@ class Settings(Struct, frozen=True):
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(dynamodb(), settings.orders_table, settings.event_source)
 publish = publisher(eventbridge(), settings.event_bus_name)
-tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
+log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 carrier = SimulatedCarrier()
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentCharged."""
     begun = perf_counter()
-    heard = decode(delivered, PaymentCharged)
-    standing = notify_shipping(heard, orders, carrier, publish)
-    tell(
-        "shipment booked",
-        heard,
-        standing,
-        begun,
-        orderId=heard.order_id,
-        heard=PaymentCharged.__name__,
-        detailType=standing.event.detail_type,
-    )
+    event = decode(delivered, PaymentCharged)
+    state = notify_shipping(event, orders, carrier, publish)
+    log_step("shipment booked", event, state, begun, orderId=event.order_id)

@@ -7,41 +7,40 @@ from msgspec.structs import asdict
 
 from notify_shipping.events import PaymentCharged, ShippingScheduled
 from plumbing.publish import Publish
-from plumbing.step import Standing
+from plumbing.step import SagaState
 
 
 class Carrier(Protocol):
     """The shipping company."""
 
     def book(self, *, idempotency_key: UUID, customer_id: str, sku: str, quantity: int) -> str:
-        """Book once per key and answer the tracking number: the same key, the same number."""
+        """Book once per key and return the tracking number: the same key, the same number."""
 
 
 class Orders(Protocol):
     """The orders as this service reads and writes them."""
 
-    def find(self, heard: PaymentCharged) -> Standing:
-        """Answer where the order stands."""
+    def find(self, event: PaymentCharged) -> SagaState:
+        """Return the state of the order."""
 
-    def record(self, said: ShippingScheduled) -> Standing:
-        """Record the booking; answer where the order stands."""
+    def record(self, outgoing: ShippingScheduled) -> SagaState:
+        """Record the booking; return the state of the order."""
 
 
 def notify_shipping(
-    heard: PaymentCharged, orders: Orders, carrier: Carrier, publish: Publish
-) -> Standing:
-    """Book the shipment once per order, and say so, also when told twice."""
-    standing = orders.find(heard)
-    # As with the charge: goods leave the house only while the order stands where they may.
-    if standing.status == PaymentCharged.status:
+    event: PaymentCharged, orders: Orders, carrier: Carrier, publish: Publish
+) -> SagaState:
+    """Book the shipment once per order and publish it, also when delivered twice."""
+    state = orders.find(event)
+    # As with the charge: goods are sent only while the order has the status in which they may be.
+    if state.status == PaymentCharged.status:
         tracking_number = carrier.book(
-            idempotency_key=heard.order_id,
-            customer_id=heard.customer_id,
-            sku=heard.sku,
-            quantity=heard.quantity,
+            idempotency_key=event.order_id,
+            customer_id=event.customer_id,
+            sku=event.sku,
+            quantity=event.quantity,
         )
-        said = ShippingScheduled(**asdict(heard), tracking_number=tracking_number)
-        standing = orders.record(said)
-    if standing.status == ShippingScheduled.status:
-        publish(standing.event)
-    return standing
+        state = orders.record(ShippingScheduled(**asdict(event), tracking_number=tracking_number))
+    if state.status == ShippingScheduled.status:
+        publish(state.outbox)
+    return state

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from notify_shipping.events import PaymentCharged, ShippingScheduled
 from plumbing.conditional_write import read
-from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, record, standing, told, utc_now
+from plumbing.outbox import OutboxEvent
+from plumbing.step import Clock, SagaState, expected_fields, record, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,25 +21,25 @@ class OrdersTable:
     ) -> None:
         self._client, self._table, self._source, self._clock = client, table, source, clock
 
-    def find(self, heard: PaymentCharged) -> Standing:
-        """Read where the order stands."""
-        item = read(self._client, self._table, {"orderId": str(heard.order_id)})
-        return standing(item, _expects(heard))
+    def find(self, event: PaymentCharged) -> SagaState:
+        """Read the state of the order."""
+        item = read(self._client, self._table, {"orderId": str(event.order_id)})
+        return SagaState.from_item(item, _expected(event))
 
-    def record(self, said: ShippingScheduled) -> Standing:
+    def record(self, outgoing: ShippingScheduled) -> SagaState:
         """Record the booking, unless it is recorded already."""
         return record(
             self._client,
             self._table,
-            {"orderId": str(said.order_id)},
-            expects=_expects(said),
-            status=said.status,
-            event=Entry.of(self._source, said),
+            {"orderId": str(outgoing.order_id)},
+            expected=_expected(outgoing),
+            status=outgoing.status,
+            outbox=OutboxEvent.of(self._source, outgoing),
             at=self._clock(),
-            adds={"trackingNumber": said.tracking_number},
-            ends=True,
+            adds={"trackingNumber": outgoing.tracking_number},
+            final=True,
         )
 
 
-def _expects(order: PaymentCharged) -> dict[str, Any]:
-    return told(order, PaymentCharged, PaymentCharged.status)
+def _expected(order: PaymentCharged) -> dict[str, Any]:
+    return expected_fields(order, PaymentCharged, PaymentCharged.status)

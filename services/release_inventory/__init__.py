@@ -1,1 +1,1 @@
-"""Compensate: give back the stock of an order whose payment failed."""
+"""Compensate: release the stock of an order whose payment failed."""

@@ -1,21 +1,21 @@
-"""What release_inventory hears; it says nothing, because it ends the saga."""
+"""The event that release_inventory consumes; it publishes none, because it ends the saga."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from plumbing.part import Part
-from plumbing.trace import Moment, Traceparent
+from plumbing.participant import Participant, Step
+from plumbing.trace import Timestamp, Traceparent
 
 
 class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Heard: no money was taken for an order whose units are held."""
+    """Consumed: no money was taken for an order whose units are held."""
 
     status: ClassVar[str] = "PAYMENT_FAILED"
 
     order_id: UUID
-    created_at: Moment
+    created_at: Timestamp
     traceparent: Traceparent
     customer_id: str
     sku: str
@@ -27,4 +27,8 @@ class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
 
 RELEASED = "INVENTORY_RELEASED"
 
-PART = Part(hears=PaymentFailed, ends=(RELEASED,), compensates="INVENTORY_RESERVED")
+PARTICIPANT = Participant(
+    consumes=PaymentFailed,
+    steps=(Step(status=RELEASED, final=True),),
+    compensates="INVENTORY_RESERVED",
+)

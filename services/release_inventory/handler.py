@@ -9,7 +9,7 @@ from plumbing.aws import dynamodb
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.settings import read_settings
-from release_inventory.events import PaymentFailed
+from release_inventory.events import PARTICIPANT, PaymentFailed
 from release_inventory.orders import OrdersTable
 from release_inventory.release_inventory import release_inventory
 
@@ -23,24 +23,13 @@ class Settings(Struct, frozen=True):
 
 
 settings = read_settings(Settings, os.environ)
-orders = OrdersTable(
-    dynamodb(),
-    settings.orders_table,
-    settings.inventory_table,
-)
-tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
+orders = OrdersTable(dynamodb(), settings.orders_table, settings.inventory_table)
+log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentFailed."""
     begun = perf_counter()
-    heard = decode(delivered, PaymentFailed)
-    released = release_inventory(heard, orders)
-    tell(
-        "inventory released",
-        heard,
-        released,
-        begun,
-        orderId=heard.order_id,
-        heard=PaymentFailed.__name__,
-    )
+    event = decode(delivered, PaymentFailed)
+    state = release_inventory(event, orders)
+    log_step("inventory released", event, state, begun, orderId=event.order_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plumbing.conditional_write import Update, write_together
-from plumbing.step import Clock, Contradiction, standing, step, told, utc_now
+from plumbing.conditional_write import Update, transact
+from plumbing.step import Clock, EventMismatchError, SagaState, expected_fields, step, utc_now
 from release_inventory.events import RELEASED, PaymentFailed
 from release_inventory.release_inventory import Released
 
@@ -22,32 +22,32 @@ class OrdersTable:
         self._client, self._table, self._inventory_table = client, table, inventory_table
         self._clock = clock
 
-    def release(self, heard: PaymentFailed) -> Released:
-        """Put the units back and end the order in one transaction, unless that is done already."""
-        expects = told(heard, PaymentFailed, PaymentFailed.status)
-        expects["failureReason"] = expects.pop("reason")
+    def release(self, event: PaymentFailed) -> Released:
+        """Release the units and end the order in one transaction, unless that is done already."""
+        expected = expected_fields(event, PaymentFailed, PaymentFailed.status)
+        expected["failureReason"] = expected.pop("reason")
         order = step(
             self._table,
-            {"orderId": str(heard.order_id)},
-            expects=expects,
+            {"orderId": str(event.order_id)},
+            expected=expected,
             status=RELEASED,
-            event=None,
+            outbox=None,
             at=self._clock(),
             adds={},
-            ends=True,
+            final=True,
         )
         units = Update(
             table=self._inventory_table,
-            key={"sku": heard.sku},
+            key={"sku": event.sku},
             change="SET #available = #available + :units",
             condition="attribute_exists(#available)",
             names={"#available": "available"},
-            values={":units": heard.quantity},
+            values={":units": event.quantity},
         )
-        verdicts = write_together(self._client, [order, units])
-        if verdicts is None:
-            return Released(RELEASED, recorded=True)
-        of_order, _ = verdicts
+        results = transact(self._client, [order, units])
+        if results is None:
+            return Released(RELEASED, applied=True)
+        of_order, _ = results
         if of_order is None:
-            raise Contradiction(f"the inventory knows no {heard.sku}, yet units of it were held")
-        return Released(standing(of_order.item, expects).status, recorded=False)
+            raise EventMismatchError(f"the inventory has no {event.sku}, yet units of it were held")
+        return Released(SagaState.from_item(of_order.item, expected).status, applied=False)

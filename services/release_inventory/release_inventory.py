@@ -1,4 +1,4 @@
-"""The decision: what was held for an unpaid order goes back on the shelf."""
+"""The decision: the units that were held for an unpaid order are released."""
 
 from typing import Protocol
 
@@ -8,19 +8,19 @@ from release_inventory.events import PaymentFailed
 
 
 class Released(Struct, frozen=True):
-    """Where the order stands, and whether this very call gave its units back."""
+    """The status of the order, and whether this very call released its units."""
 
     status: str
-    recorded: bool
+    applied: bool
 
 
 class Orders(Protocol):
     """The orders and their stock as this service writes them."""
 
-    def release(self, heard: PaymentFailed) -> Released:
-        """Give the units back and record it, both or neither; answer where the order stands."""
+    def release(self, event: PaymentFailed) -> Released:
+        """Release the units and record it, both or neither; return the status of the order."""
 
 
-def release_inventory(heard: PaymentFailed, orders: Orders) -> Released:
-    """Give the held stock back once, also when told twice."""
-    return orders.release(heard)
+def release_inventory(event: PaymentFailed, orders: Orders) -> Released:
+    """Release the held stock once, also when delivered twice."""
+    return orders.release(event)

@@ -1,21 +1,21 @@
-"""What reserve_inventory hears and says."""
+"""The events that reserve_inventory consumes and publishes, and its part in the saga."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from plumbing.part import Part
-from plumbing.trace import Moment, Traceparent
+from plumbing.participant import Participant, Step
+from plumbing.trace import Timestamp, Traceparent
 
 
 class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Heard: an order was accepted."""
+    """Consumed: an order was accepted."""
 
     status: ClassVar[str] = "CREATED"
 
     order_id: UUID
-    created_at: Moment
+    created_at: Timestamp
     traceparent: Traceparent
     customer_id: str
     sku: str
@@ -24,7 +24,7 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class InventoryReserved(OrderCreated, frozen=True, kw_only=True, rename="camel"):
-    """Said: the units are held for this order."""
+    """Published: the units are held for this order."""
 
     status: ClassVar[str] = "INVENTORY_RESERVED"
 
@@ -32,16 +32,17 @@ class InventoryReserved(OrderCreated, frozen=True, kw_only=True, rename="camel")
 
 
 class InventoryFailed(OrderCreated, frozen=True, kw_only=True, rename="camel"):
-    """Said: nothing is held, and the order ends here."""
+    """Published: nothing is held, and the order ends here."""
 
     status: ClassVar[str] = "INVENTORY_FAILED"
 
     reason: str
 
 
-PART = Part(
-    hears=OrderCreated,
-    says=(InventoryReserved, InventoryFailed),
-    failures=(InventoryFailed,),
-    ends=(InventoryFailed.status,),
+PARTICIPANT = Participant(
+    consumes=OrderCreated,
+    steps=(
+        Step(publishes=InventoryReserved),
+        Step(publishes=InventoryFailed, failure=True, final=True),
+    ),
 )

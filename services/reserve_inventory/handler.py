@@ -10,7 +10,7 @@ from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
-from reserve_inventory.events import OrderCreated
+from reserve_inventory.events import PARTICIPANT, OrderCreated
 from reserve_inventory.orders import OrdersTable
 from reserve_inventory.reserve_inventory import reserve_inventory
 
@@ -27,26 +27,15 @@ class Settings(Struct, frozen=True):
 
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(
-    dynamodb(),
-    settings.orders_table,
-    settings.inventory_table,
-    settings.event_source,
+    dynamodb(), settings.orders_table, settings.inventory_table, settings.event_source
 )
 publish = publisher(eventbridge(), settings.event_bus_name)
-tell = StepLog("OrderSaga", settings.aws_lambda_function_name)
+log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
 def handle(delivered: object, context: object) -> None:
     """Take one delivered OrderCreated."""
     begun = perf_counter()
-    heard = decode(delivered, OrderCreated)
-    standing = reserve_inventory(heard, orders, publish)
-    tell(
-        "inventory decided",
-        heard,
-        standing,
-        begun,
-        orderId=heard.order_id,
-        heard=OrderCreated.__name__,
-        detailType=standing.event.detail_type,
-    )
+    event = decode(delivered, OrderCreated)
+    state = reserve_inventory(event, orders, publish)
+    log_step("inventory decided", event, state, begun, orderId=event.order_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plumbing.conditional_write import Update, write_together
-from plumbing.publish import Entry
-from plumbing.step import Clock, Standing, record, standing, step, told, utc_now
+from plumbing.conditional_write import Update, transact
+from plumbing.outbox import OutboxEvent
+from plumbing.step import Clock, SagaState, expected_fields, record, step, utc_now
 from reserve_inventory.events import InventoryFailed, InventoryReserved, OrderCreated
 
 if TYPE_CHECKING:
@@ -27,47 +27,47 @@ class OrdersTable:
         self._client, self._table, self._inventory_table = client, table, inventory_table
         self._source, self._clock = source, clock
 
-    def hold(self, said: InventoryReserved) -> Standing | None:
+    def hold(self, outgoing: InventoryReserved) -> SagaState | None:
         """Take the units and record the step in one transaction; None when too few are left."""
-        event = Entry.of(self._source, said)
-        expects = _expects(said)
+        outbox = OutboxEvent.of(self._source, outgoing)
+        expected = _expected(outgoing)
         order = step(
             self._table,
-            {"orderId": str(said.order_id)},
-            expects=expects,
-            status=said.status,
-            event=event,
+            {"orderId": str(outgoing.order_id)},
+            expected=expected,
+            status=outgoing.status,
+            outbox=outbox,
             at=self._clock(),
-            adds={"reservationId": str(said.reservation_id)},
+            adds={"reservationId": str(outgoing.reservation_id)},
         )
         units = Update(
             table=self._inventory_table,
-            key={"sku": said.sku},
+            key={"sku": outgoing.sku},
             change="SET #available = #available - :units",
             condition="#available >= :units",
             names={"#available": "available"},
-            values={":units": said.quantity},
+            values={":units": outgoing.quantity},
         )
-        verdicts = write_together(self._client, [order, units])
-        if verdicts is None:
-            return Standing(said.status, event, recorded=True)
-        of_order, _ = verdicts
-        return standing(of_order.item, expects) if of_order else None
+        results = transact(self._client, [order, units])
+        if results is None:
+            return SagaState(outgoing.status, outbox, applied=True)
+        of_order, _ = results
+        return SagaState.from_item(of_order.item, expected) if of_order else None
 
-    def fail(self, said: InventoryFailed) -> Standing:
-        """Record that the order failed for want of stock."""
+    def fail(self, outgoing: InventoryFailed) -> SagaState:
+        """Record that there are too few units."""
         return record(
             self._client,
             self._table,
-            {"orderId": str(said.order_id)},
-            expects=_expects(said),
-            status=said.status,
-            event=Entry.of(self._source, said),
+            {"orderId": str(outgoing.order_id)},
+            expected=_expected(outgoing),
+            status=outgoing.status,
+            outbox=OutboxEvent.of(self._source, outgoing),
             at=self._clock(),
-            adds={"failureReason": said.reason},
-            ends=True,
+            adds={"failureReason": outgoing.reason},
+            final=True,
         )
 
 
-def _expects(order: OrderCreated) -> dict[str, Any]:
-    return told(order, OrderCreated, OrderCreated.status)
+def _expected(order: OrderCreated) -> dict[str, Any]:
+    return expected_fields(order, OrderCreated, OrderCreated.status)

@@ -1,1 +1,1 @@
-"""Say again what was last said of orders that stand still."""
+"""Publish again the last event of every order that is stalled."""

@@ -1,5 +1,5 @@
-"""What resume_orders says: no event of its own, but again what any service said."""
+"""resume_orders has no event of its own: it publishes again what any service has stored."""
 
-from plumbing.part import Part
+from plumbing.participant import Participant
 
-PART = Part(hears=None, repeats=True)
+PARTICIPANT = Participant(consumes=None, republishes=True)

@@ -23,7 +23,7 @@ class Settings(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True, rename="camel"):
-    """What the schedule, or a person, asks for: the orders that are due, or all that are open."""
+    """What the schedule, or a person, asks for: the due orders, or all open ones."""
 
     all_open: bool = False
 
@@ -34,7 +34,7 @@ publish = publisher(eventbridge(), settings.event_bus_name)
 
 
 def handle(call: object, context: object) -> dict[str, Any]:
-    """Make one run, and answer its report."""
+    """Make one run, and return its report."""
     resume = resume_all if msgspec.convert(call, Call).all_open else resume_orders
     report = msgspec.to_builtins(resume(orders, publish, utc_now()))
     numbers = {name: value for name, value in report.items() if isinstance(value, int)}

@@ -1,4 +1,4 @@
-"""The decision: which orders stand still, and when each is told of again, and for how long."""
+"""The decision: which orders are stalled, when to publish each again, and when to give up."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -8,61 +8,62 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from plumbing.publish import Entry, Publish
+from plumbing.outbox import OutboxEvent
+from plumbing.publish import Publish
 
-# Lambda's own second try comes within a minute or so, and its third within three: what stands
-# still for longer is late, or lost.
-PATIENCE = timedelta(minutes=4)
+# An order with no step for this long is stalled. Lambda's own second try comes within a minute or
+# so, and its third within three.
+STALLED_AFTER = timedelta(minutes=4)
 # At twice the interval each time that is some 17 hours: within the day for which payment providers
-# keep an idempotency key, so that a charge that is told of again is still the same charge.
-MOST_RESUMES = 8
-MOST_PER_RUN = 500
+# keep an idempotency key, so that a charge that is published again is still the same charge.
+MAX_RESUMES = 8
+MAX_PER_RUN = 500
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True):
-    """An order in the index of open orders; `due` is when to look at it again."""
+    """An order in the index of open orders, and when to look at it again."""
 
     order_id: str
-    since: datetime
-    due: datetime
+    created_at: datetime
+    next_attempt_at: datetime
 
 
 class StoredOrder(Struct, frozen=True, kw_only=True):
-    """An open order as it stands: since when, put off until when, and how often resumed."""
+    """An open order as it is stored: when it moved last, until when it is deferred, its resumes."""
 
     order_id: str
     status: str
-    moved: datetime
-    due: str | None
+    last_step_at: datetime
+    next_attempt_at: str | None
     resumes: int
-    event: Entry
+    outbox: OutboxEvent
 
 
 class Orders(Protocol):
     """The open orders as this service reads and writes them."""
 
     def open(self, until: datetime) -> Iterable[OpenOrder]:
-        """Answer the orders that were opened until then and have not ended."""
+        """Return the orders that were created until then and have not ended."""
 
     def given_up(self) -> Iterable[OpenOrder]:
-        """Answer the orders that were given up."""
+        """Return the orders that were given up."""
 
     def find(self, order_id: str) -> StoredOrder | None:
-        """Answer how an order stands, or None when it has ended."""
+        """Return an order, or None when it has ended."""
 
-    def put_off(self, order: StoredOrder, until: datetime, resumes: int) -> bool:
-        """Let the order rest until then; answer whether it still stood as it was read."""
+    def defer(self, order: StoredOrder, until: datetime, resumes: int) -> bool:
+        """Set the next attempt; return whether the order was still as it was read."""
 
     def give_up(self, order: StoredOrder) -> bool:
-        """Leave the order to a person; answer whether it still stood as it was read."""
+        """Leave the order to a person; return whether it was still as it was read."""
 
 
 class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a run found and did, in numbers of orders.
 
-    Overdue are those open for longer than PATIENCE, and the oldest of them for so many seconds;
-    the given up wait for a person, and some of them were given up now, `gave_up`; the left were
-    due too, and are for the next run.
+    Overdue orders are open for longer than STALLED_AFTER, the oldest of them for so many seconds.
+    Given-up orders wait for a person; `gave_up` has the ids of those given up in this run. The left
+    orders were due too, and are for the next run.
     """
 
     overdue_orders: int
@@ -74,10 +75,10 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def resume_orders(orders: Orders, publish: Publish, now: datetime) -> Report:
-    """Say again the event stored with each order that stands still; give up when it is no use."""
-    overdue = list(orders.open(now - PATIENCE))
-    due = [order for order in overdue if order.due <= now]
-    chosen = nsmallest(MOST_PER_RUN, due, key=attrgetter("since"))
+    """Publish again the last event of each stalled order; give up after MAX_RESUMES."""
+    overdue = list(orders.open(now - STALLED_AFTER))
+    due = [order for order in overdue if order.next_attempt_at <= now]
+    chosen = nsmallest(MAX_PER_RUN, due, key=attrgetter("created_at"))
     gave_up: list[str] = []
     resumed = sum(_resume(order.order_id, orders, publish, now, gave_up) for order in chosen)
     return Report(
@@ -91,11 +92,15 @@ def resume_orders(orders: Orders, publish: Publish, now: datetime) -> Report:
 
 
 def resume_all(orders: Orders, publish: Publish, now: datetime) -> Report:
-    """Say again the event stored with every open order, also of those given up, due or not."""
+    """Publish again the last event of every open order, due or not, also of those given up."""
     found = [*orders.open(now), *orders.given_up()]
-    chosen = nsmallest(MOST_PER_RUN, found, key=attrgetter("due"))
+    chosen = nsmallest(MAX_PER_RUN, found, key=attrgetter("next_attempt_at"))
     stored = [orders.find(order.order_id) for order in chosen]
-    done = [_say(order, orders, publish, now + PATIENCE, 0) for order in stored if order]
+    done = [
+        _defer_and_publish(order, orders, publish, now + STALLED_AFTER, 0)
+        for order in stored
+        if order
+    ]
     return Report(
         overdue_orders=len(found),
         oldest_overdue_seconds=_oldest(found, now),
@@ -110,23 +115,25 @@ def _resume(
     order_id: str, orders: Orders, publish: Publish, now: datetime, gave_up: list[str]
 ) -> bool:
     order = orders.find(order_id)
-    if order is None or order.moved + PATIENCE > now:
+    if order is None or order.last_step_at + STALLED_AFTER > now:
         return False
-    if order.resumes == MOST_RESUMES:
+    if order.resumes == MAX_RESUMES:
         gave_up += [order_id] * orders.give_up(order)
         return False
-    due = now + PATIENCE * 2**order.resumes
-    return _say(order, orders, publish, due, order.resumes + 1)
+    until = now + STALLED_AFTER * 2**order.resumes
+    return _defer_and_publish(order, orders, publish, until, order.resumes + 1)
 
 
-def _say(order: StoredOrder, orders: Orders, publish: Publish, due: datetime, resumes: int) -> bool:
-    # Put off first: of two runs at once each order is said by one, and what a crash left unsaid
-    # is due again.
-    still = orders.put_off(order, due, resumes)
-    if still:
-        publish(order.event)
-    return still
+def _defer_and_publish(
+    order: StoredOrder, orders: Orders, publish: Publish, until: datetime, resumes: int
+) -> bool:
+    # Deferred first: of two runs at once only one publishes an order, and what a crash left
+    # unpublished is due again.
+    deferred = orders.defer(order, until, resumes)
+    if deferred:
+        publish(order.outbox)
+    return deferred
 
 
 def _oldest(orders: Iterable[OpenOrder], now: datetime) -> int:
-    return max((int((now - order.since).total_seconds()) for order in orders), default=0)
+    return max((int((now - order.created_at).total_seconds()) for order in orders), default=0)

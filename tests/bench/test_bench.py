@@ -8,16 +8,26 @@ from typing import Any
 import boto3
 import pytest
 
+from bench import page, results
 from bench.spread import percentile, spread, turns
 from bench.stand_ins import Handler, Server
 from bench.units import Index, read_units, size, write_units
 from bench.wire import Wire
+from harness.emulator import ROOT
 
 OPEN = Index(["shard", "since"], ["id", "shard", "since", "due"])
 
 
 def item(**values: str) -> dict[str, dict[str, str]]:
     return {name: {"S": value} for name, value in values.items()}
+
+
+def test_the_committed_page_is_that_of_the_committed_figures() -> None:
+    docs = ROOT / "docs"
+
+    built = page.build(results.load(docs / "performance.json"))
+
+    assert (docs / "performance.md").read_text() == built, "run `python -m bench --page`"
 
 
 def test_an_item_has_the_bytes_of_its_names_and_values() -> None:

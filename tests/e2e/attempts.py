@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from harness.deploy import PREFIX, SERVICES, session, stack_name
+from harness.deploy import session
 from harness.emulator import REGION
 from harness.environment import Environment
+from harness.names import PREFIX, stack_name
+from harness.saga import SERVICES
 from tests.grants import TABLES
 
 # An action, and the table, bus, or service whose queue, function, log or role it is done to.
@@ -52,26 +54,26 @@ def attempts(saga: Environment, service: str) -> Iterator[Attempt]:
 
 
 def queues(saga: Environment) -> dict[str, str]:
-    """Answer the URL of the failure queue of each service that has one."""
+    """Return the URL of the failure queue of each service that has one."""
     urls = root(saga, "sqs").list_queues(QueueNamePrefix=PREFIX)["QueueUrls"]
     owners = {f"{stack_name(service)}-failures": service for service in SERVICES}
     return {owners[url.rpartition("/")[2]]: url for url in urls}
 
 
 def role_arn(saga: Environment, service: str) -> str:
-    """Answer the role of a service's function."""
+    """Return the role of a service's function."""
     function = root(saga, "lambda").get_function_configuration(FunctionName=stack_name(service))
     return str(function["Role"])
 
 
 def root(saga: Environment, name: str) -> Any:
-    """Answer a client with the credentials of the account, which may do everything."""
+    """Return a client with the credentials of the account, which may do everything."""
     account: Any = session()
     return account.client(name, endpoint_url=saga.endpoint)
 
 
 def _to(aws_service: str, on: str) -> Callable[..., Attempt]:
-    """Answer what makes attempts on one thing, each of an action, a call and its arguments."""
+    """Return what makes attempts on one thing, each of an action, a call and its arguments."""
 
     def make(action: str, call: Callable[..., object], **arguments: Any) -> Attempt:
         return Attempt((f"{aws_service}:{action}", on), partial(call, **arguments))
@@ -130,7 +132,7 @@ def _on_index(saga: Environment, dynamodb: Any, index: str) -> Iterator[Attempt]
 def _on_bus(events: Any, bus: str) -> Iterator[Attempt]:
     to, rule = _to("events", bus), stack_name("charge_payment")
     named, of_rule = {"EventBusName": bus, "Name": rule}, {"EventBusName": bus, "Rule": rule}
-    # An event that no rule matches, so that nobody hears it.
+    # An event that no rule matches, so that no service consumes it.
     event = {"EventBusName": bus, "Source": "attempt", "DetailType": "Tried", "Detail": "{}"}
     pattern = json.dumps({"source": ["attempt"]})
     target = {"Id": "Target", "Arn": f"arn:aws:sqs:{REGION}:000000000000:attempt"}

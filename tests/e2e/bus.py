@@ -1,4 +1,4 @@
-"""The bus of a running environment, in the hands of someone who may say anything on it."""
+"""The bus of a running environment, used by someone who may publish anything on it."""
 
 import json
 from collections.abc import Iterator
@@ -6,67 +6,70 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness import bus
-from harness.deploy import PREFIX, session, stack_name
-from plumbing.publish import Entry
+from harness.deploy import session
+from harness.names import PREFIX, stack_name
+from plumbing.outbox import OutboxEvent
 
 ACCOUNT = "000000000000"
 
 
 class Bus:
-    """Says events, listens in, and stops services from hearing."""
+    """Publishes events, taps the bus, and pauses services."""
 
     def __init__(self, endpoint: str) -> None:
         self._bus = bus.Bus(endpoint)
         self._events = session().client("events", endpoint_url=endpoint)
 
-    def say(self, event: dict[str, Any]) -> None:
-        """Say an event, given as it is delivered."""
-        self._bus.say(Entry(event["source"], event["detail-type"], json.dumps(event["detail"])))
+    def publish(self, event: dict[str, Any]) -> None:
+        """Publish an event, given as it is delivered."""
+        self._bus.publish(
+            OutboxEvent(event["source"], event["detail-type"], json.dumps(event["detail"]))
+        )
 
-    def would_hear(self, service: str, event: dict[str, Any]) -> bool:
-        """Tell whether the service's rule matches an event."""
+    def would_consume(self, service: str, event: dict[str, Any]) -> bool:
+        """Return whether the service's rule matches an event."""
         rule = self._events.describe_rule(Name=stack_name(service), EventBusName=PREFIX)
-        answer = self._events.test_event_pattern(
+        response = self._events.test_event_pattern(
             EventPattern=rule["EventPattern"], Event=json.dumps(event)
         )
-        return answer["Result"]
+        return response["Result"]
 
     @contextmanager
-    def deaf(self, *services: str) -> Iterator[None]:
-        """Let these services hear nothing: what is said to them meanwhile is lost."""
+    def paused(self, *services: str) -> Iterator[None]:
+        """Disable the rules of these services: their events are lost meanwhile."""
         try:
             for service in services:
-                self._bus.hears(service, hears=False)
+                self._bus.set_consuming(service, on=False)
             yield
         finally:
             for service in services:
-                self._bus.hears(service, hears=True)
+                self._bus.set_consuming(service, on=True)
 
     @contextmanager
     def tapped(self) -> Iterator["Tap"]:
-        """Collect everything that is said on the bus meanwhile."""
+        """Collect everything that is published meanwhile."""
         with self._bus.tapped() as tap:
             yield Tap(tap)
 
 
 class Tap:
-    """The events said on the bus since it was tapped."""
+    """The events published since the bus was tapped."""
 
     def __init__(self, tap: bus.Tap) -> None:
         self._tap = tap
-        self._heard: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
 
-    def heard(self) -> list[dict[str, Any]]:
-        """Answer them all, as they were delivered."""
-        while crossings := self._tap.receive():
-            self._heard += [json.loads(crossing.body) for crossing in crossings]
-        return list(self._heard)
+    def events(self) -> list[dict[str, Any]]:
+        """Return them all, as they were delivered."""
+        while received := self._tap.receive():
+            self._events += [json.loads(observed.body) for observed in received]
+        return list(self._events)
 
     def of(self, order_id: str, detail_type: str | None = None) -> list[dict[str, Any]]:
-        """Answer what was said of an order; of one type, or of any."""
+        """Return an order's events; of one type, or of any."""
         return [
             event
-            for event in self.heard()
+            for event in self.events()
             if event["detail"].get("orderId") == order_id
             and detail_type in (None, event["detail-type"])
         ]

@@ -11,15 +11,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness import environment
-from harness.deploy import SERVICES
 from harness.environment import Environment
 from harness.logs import lines
 from harness.orders import Orders
+from harness.saga import SERVICES
 from tests.e2e.bus import Bus
 from tests.e2e.shop import Shop
 from tests.engine import needs_engine
 
-SAID = pytest.StashKey[list[object]]()
+REPORTED = pytest.StashKey[list[object]]()
 
 
 @pytest.fixture(
@@ -60,16 +60,16 @@ def bus(saga: Environment) -> Bus:
 
 
 @pytest.fixture(scope="session")
-def tell_at_the_end(request: pytest.FixtureRequest) -> Callable[[object], None]:
+def report_at_the_end(request: pytest.FixtureRequest) -> Callable[[object], None]:
     """Give a line to the summary of the run, where it is seen also when all is well."""
-    said: list[object] = request.config.stash.setdefault(SAID, [])
-    return said.append
+    reported: list[object] = request.config.stash.setdefault(REPORTED, [])
+    return reported.append
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what tests told of themselves, as it stands by now."""
-    for said in terminalreporter.config.stash.get(SAID, []):
-        terminalreporter.write_line(str(said))
+    """Show the lines that tests reported."""
+    for line in terminalreporter.config.stash.get(REPORTED, []):
+        terminalreporter.write_line(str(line))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -82,8 +82,8 @@ def pytest_runtest_makereport(
     if report.when == "call" and report.failed and isinstance(saga, Environment):
         # A role that may do too much could have deleted the logs.
         with contextlib.suppress(ClientError):
-            said = [f"{service:<18} {line}" for service, line in lines(saga.endpoint, SERVICES)]
-            report.sections.append(("what the functions logged last", "\n".join(said[-40:])))
+            logged = [f"{service:<18} {line}" for service, line in lines(saga.endpoint, SERVICES)]
+            report.sections.append(("what the functions logged last", "\n".join(logged[-40:])))
         if saga.images:
             from tests.e2e.containers import last_lines
 

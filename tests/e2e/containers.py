@@ -21,7 +21,7 @@ from harness.environment import Environment
 from harness.images import bases
 
 # What is left of a session that was killed is found by these marks, by the session after it.
-# Testcontainers' own way is a helper container, whose image not everyone can pull.
+# Testcontainers itself uses a helper container, whose image not everyone can pull.
 OWNER = "order-saga.tests.owner"
 INSTANCE = "ministack.instance"
 testcontainers_config.ryuk_disabled = True
@@ -45,13 +45,13 @@ def environment_in_containers() -> Iterator[Environment]:
                 f"http://{emulator.get_container_host_ip()}:{emulator.get_exposed_port(PORT)}"
             )
             _await(endpoint, emulator)
-            yield environment.furnish(endpoint, lambda doing: None, as_images=True)
+            yield environment.provision(endpoint, lambda doing: None, as_images=True)
         finally:
             _remove(name, str(os.getpid()), networks=False)
 
 
 def last_lines(count: int = 20) -> str:
-    """Answer the last lines that this session's emulator and functions logged."""
+    """Return the last lines that this session's emulator and functions logged."""
     lines = []
     for container in _containers(_name(os.getpid()), str(os.getpid())):
         text = container.logs(tail=count).decode(errors="replace")
@@ -61,7 +61,7 @@ def last_lines(count: int = 20) -> str:
 
 
 def kill_function(chance: random.Random) -> list[str]:
-    """Kill one of this session's functions; answer its name, or nothing when none is there."""
+    """Kill one of this session's functions; return its name, or nothing when none is there."""
     label = f"{INSTANCE}={_name(os.getpid())}:{PORT}"
     functions = docker.from_env().containers.list(filters={"label": label}, ignore_removed=True)
     if not functions:
@@ -112,7 +112,7 @@ def _await(endpoint: str, emulator: DockerContainer) -> None:
     while not answers(endpoint):
         if time.monotonic() > deadline:
             output, errors = emulator.get_logs()
-            raise AssertionError(f"the emulator does not answer: {(output + errors).decode()}")
+            raise AssertionError(f"the emulator does not response: {(output + errors).decode()}")
         time.sleep(0.1)
 
 

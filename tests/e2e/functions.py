@@ -37,7 +37,7 @@ def dying(saga: Environment, chance: random.Random, seconds: float) -> Iterator[
 
 
 def _kill_one(saga: Environment, chance: random.Random) -> list[str]:
-    """Kill one of the functions that run; answer its name, or nothing when none is there."""
+    """Kill one of the functions that run; return its name, or nothing when none is there."""
     if saga.images:
         from tests.e2e.containers import kill_function
 
@@ -54,7 +54,7 @@ def _kill_one(saga: Environment, chance: random.Random) -> list[str]:
 
 
 def _processes(emulator: int) -> list[int]:
-    """Answer the emulator's own children that run the Lambda runtime client, and have started."""
+    """Return the emulator's own children that run the Lambda runtime client, and have started."""
     found = []
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     for folder in Path("/proc").iterdir():

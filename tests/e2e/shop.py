@@ -1,4 +1,4 @@
-"""A running environment as its customers use it, and as someone sees it who may look at all."""
+"""A running environment as its customers use it, and as an operator sees it."""
 
 import json
 import random
@@ -12,11 +12,14 @@ import httpx
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
-from harness.deploy import PREFIX, SERVICES, session, stack_name
+from harness.deploy import session
 from harness.environment import Clients, Environment
-from harness.failures import hold
-from harness.orders import ENDS, Request
+from harness.failures import lease
+from harness.names import PREFIX, stack_name
+from harness.orders import Request
+from harness.redrive import redrive
 from harness.resume import resume_all
+from harness.saga import FINAL, SERVICES
 from tests.world import sample
 
 Found = TypeVar("Found")
@@ -28,7 +31,7 @@ SWEEP_SECONDS = 20.0
 
 
 def eventually(look: Callable[[], Found | None], seconds: float = 60, seen: str = "") -> Found:
-    """Look until there is something to be found, and answer it."""
+    """Look until something is found, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s {seen}"
@@ -48,14 +51,14 @@ class Shop:
         self._logs = session().client("logs", endpoint_url=saga.endpoint)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def order(self, order: Request, key: str, tries: int = 20) -> httpx.Response:
-        """Order as a client should: send it again, with the same key, until there is an answer."""
-        heard = "nothing"
+        """Order as a client should: retry with the same key until there is a response."""
+        last = "nothing"
         for attempt in range(tries):
-            # Apart from each other: those that all come back at once find nothing better.
+            # Spread out: clients that all come back at once find it no better.
             time.sleep(random.uniform(0, min(2, 0.1 * 2**attempt)) if attempt else 0)
             try:
                 answer = self._http.post(
@@ -64,34 +67,34 @@ class Shop:
                     headers={"Idempotency-Key": key},
                 )
             except httpx.TransportError as error:
-                heard = repr(error)
+                last = repr(error)
                 continue
-            # For a function that dies the emulator may answer 200, with nothing: that is none.
+            # For a function that dies the emulator may return 200 and nothing: that is no response.
             if answer.is_client_error or answer.status_code == httpx.codes.ACCEPTED:
                 return answer
-            heard = f"{answer.status_code} {answer.text}"
-        raise AssertionError(f"order {key} was sent {tries} times: at last, {heard}")
+            last = f"{answer.status_code} {answer.text}"
+        raise AssertionError(f"order {key} was sent {tries} times: last: {last}")
 
     def place(self, order: Request, key: str) -> str:
-        """Order, and answer the id."""
+        """Order, and return the id."""
         answer = self.order(order, key)
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return str(answer.json()["orderId"])
 
     def stored(self, order_id: str) -> Item:
-        """Answer everything that is stored of an order."""
+        """Return everything that is stored of an order."""
         answer = self._dynamodb.get_item(
             TableName=f"{PREFIX}-orders", Key={"orderId": {"S": order_id}}, ConsistentRead=True
         )
         return _plain(answer["Item"])
 
     def all_stored(self) -> list[Item]:
-        """Answer everything that is stored of all orders."""
+        """Return everything that is stored of all orders."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=f"{PREFIX}-orders")
         return [_plain(item) for page in pages for item in page["Items"]]
 
-    def stands_at(self, order_id: str, *statuses: str, seconds: float = 60) -> Item:
-        """Wait until an order has one of these statuses, and answer what is stored of it."""
+    def reaches(self, order_id: str, *statuses: str, seconds: float = 60) -> Item:
+        """Wait until an order has one of these statuses, and return what is stored of it."""
 
         def look() -> Item | None:
             item = self.stored(order_id)
@@ -100,7 +103,7 @@ class Shop:
         return eventually(look, seconds, f"at {statuses}: order {order_id}")
 
     def end(self, order_ids: Collection[str]) -> tuple[int, int]:
-        """Redrive what failed and resume what was lost until these have ended; answer how many.
+        """Redrive what failed and resume what was lost until these have ended; return how many.
 
         The emulator's bus delivers each event once, and a function that fails or dies loses it.
         """
@@ -115,15 +118,12 @@ class Shop:
         raise AssertionError(f"{len(left)} orders do not end, however often resumed: {left}")
 
     def _redrive(self) -> int:
-        """Put back what waits in failure queues, and is no poison; answer how much."""
-        with hold(self._clients, SERVICES) as held:
-            transient = [one for one in held.messages if one.failure.kind == "transient"]
-            for message in transient:
-                held.put_back(message)
-        return len(transient)
+        """Redrive the failure queues, except poison; return how many messages."""
+        with lease(self._clients, SERVICES) as leased:
+            return sum(one.stays is None for one in redrive(leased))
 
     def invoke(self, service: str, event: Item) -> Item | None:
-        """Hand an event to a service and wait for it; answer its error, if it has one."""
+        """Invoke a service with an event and wait for it; return its error, if it has one."""
         answer = self._functions.invoke(
             FunctionName=stack_name(service), Payload=json.dumps(event).encode()
         )
@@ -145,11 +145,11 @@ class Shop:
         return [
             item
             for item in self.all_stored()
-            if item["orderId"] in order_ids and item["status"] not in ENDS
+            if item["orderId"] in order_ids and item["status"] not in FINAL
         ]
 
     def _settle(self, order_ids: Collection[str]) -> None:
-        """Wait until all of these have ended, or none of them has moved for a while."""
+        """Wait until all of these have ended, or none of them made a step for a while."""
         since, last = time.monotonic(), len(order_ids) * 4
         while time.monotonic() - since < SWEEP_SECONDS:
             steps_left = sum(4 - len(item["history"]) for item in self._open(order_ids))
@@ -160,11 +160,11 @@ class Shop:
             time.sleep(0.2)
 
 
-def as_said(detail_type: str, item: Item) -> Item:
-    """Answer an event of a stored order, as it was said or as it would be.
+def as_published(detail_type: str, item: Item) -> Item:
+    """Return an event of a stored order, as it was published or as it would be.
 
-    What the order has not come to yet is filled in as anyone could guess it: the simulations mint
-    their ids from the order's.
+    What the order does not have yet is filled in as anyone could guess it: the simulated partners
+    derive their ids from the order's.
     """
     order_id = UUID(item["orderId"])
     guessed = {
@@ -172,8 +172,8 @@ def as_said(detail_type: str, item: Item) -> Item:
         "paymentId": str(uuid5(order_id, "payment")),
         "trackingNumber": f"TRK-{uuid5(order_id, 'shipment').hex[:8].upper()}",
     }
-    if "event" in item:
-        guessed["traceparent"] = json.loads(item["event"]["detail"])["traceparent"]
+    if "outbox" in item:
+        guessed["traceparent"] = json.loads(item["outbox"]["detail"])["traceparent"]
     if "failureReason" in item:
         guessed["reason"] = item["failureReason"]
     fields = sample(detail_type)["detail"]

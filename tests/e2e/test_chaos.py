@@ -1,4 +1,4 @@
-"""A thousand orders while functions die and events come twice: none is lost, none done double."""
+"""A thousand orders while functions die and events are duplicated: none is lost or doubled."""
 
 import os
 import random
@@ -14,23 +14,24 @@ import pytest
 
 from contracts import CONTRACTS
 from harness.environment import Environment
-from harness.orders import ENDS, Request
+from harness.orders import Request
+from harness.saga import FINAL
 from tests.e2e.bus import Bus
 from tests.e2e.functions import dying
-from tests.e2e.shop import Item, Shop, as_said
+from tests.e2e.shop import Item, Shop, as_published
 
 SHIPPED, REFUSED, RELEASED = "SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED"
-# Whatever chance there is comes from this, but for when the machine does what.
+# All randomness comes from this seed, except the timing of the machine.
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 ORDERS = int(os.environ.get("CHAOS_ORDERS", "1000"))
 
 CUSTOMERS_AT_ONCE = 4
 # A container takes longer to start again than a process.
 SECONDS_BETWEEN_KILLS = {"processes": 0.25, "containers": 0.75}
-SHARE_SAID_TWICE = 0.1
+SHARE_DUPLICATED = 0.1
 SHARE_DECLINED = 0.2
-# A customer looks for so long before ordering again: most orders end sooner, the lost never.
-PATIENCE_SECONDS = 1.5
+# A customer waits so long before ordering again: most orders end sooner, lost ones never.
+WAIT_SECONDS = 1.5
 
 WEIGHTS = {"PLENTY-A": 30, "PLENTY-B": 30, "HOT": 15, "CONTESTED": 15, "EMPTY": 5, "UNKNOWN": 5}
 NEXT = {
@@ -39,16 +40,16 @@ NEXT = {
     "PAYMENT_CHARGED": {SHIPPED},
     "PAYMENT_FAILED": {RELEASED},
 }
-HEARD = {
-    contract.said.status: contract.detail_type  # type: ignore[attr-defined]
+CONSUMED = {
+    contract.published.status: contract.detail_type  # type: ignore[attr-defined]
     for contract in CONTRACTS
-    if contract.heard
+    if contract.consumers
 }
 
 
 @dataclass
 class Tally:
-    """What happened, for a line in the summary of the run; also of one that fails on the way."""
+    """What happened, for a line in the summary of the run, also of one that fails."""
 
     environment: str
     orders: int
@@ -70,38 +71,38 @@ class Tally:
 
 
 @pytest.fixture
-def tally(saga: Environment, tell_at_the_end: Callable[[object], None]) -> Iterator[Tally]:
+def tally(saga: Environment, report_at_the_end: Callable[[object], None]) -> Iterator[Tally]:
     tally = Tally("containers" if saga.images else "processes", ORDERS)
-    tell_at_the_end(tally)
+    report_at_the_end(tally)
     started = time.monotonic()
     yield tally
     tally.seconds = time.monotonic() - started
 
 
-def test_orders_placed_while_functions_die_and_events_come_twice_all_end_once(
+def test_orders_placed_while_functions_die_and_events_are_duplicated_all_end_once(
     saga: Environment, shop: Shop, bus: Bus, tally: Tally
 ) -> None:
     chance = random.Random(SEED)
     wanted = _orders(chance)
-    shelves = _shelves(wanted)
-    shop.stock.fill(shelves)
+    stock = _stock(wanted)
+    shop.stock.set(stock)
 
     with bus.tapped() as tap:
         between = SECONDS_BETWEEN_KILLS[tally.environment]
         with dying(saga, random.Random(SEED + 1), between) as tally.kills:
             placed = _place_all(shop, bus, wanted, chance, tally)
         tally.redriven, tally.resumed = shop.end(placed)
-        said = tap.heard()
+        published = tap.events()
 
     stored = {item["orderId"]: item for item in shop.all_stored() if item["sku"] in WEIGHTS}
-    tally.lost = sum(stored.get(one, {}).get("status") not in ENDS for one in placed)
-    double = _charged_twice(stored, said)
+    tally.lost = sum(stored.get(one, {}).get("status") not in FINAL for one in placed)
+    double = _charged_twice(stored, published)
     tally.double = len(double)
     assert (tally.lost, double) == (0, [])
     # Each order was placed once, however often it was sent.
     assert stored.keys() == set(placed)
     assert len(placed) == len(set(placed)) == ORDERS
-    assert _off_the_machine(stored) == []
+    assert _off_the_flow(stored) == []
     strayed = {
         order_id: (order, stored[order_id]["status"])
         for order_id, order in zip(placed, wanted, strict=True)
@@ -111,12 +112,12 @@ def test_orders_placed_while_functions_die_and_events_come_twice_all_end_once(
     shipped = Counter[str]()
     for item in stored.values():
         shipped[item["sku"]] += item["quantity"] if item["status"] == SHIPPED else 0
-    assert {sku: shop.stock.units(sku) for sku in shelves} == {
-        sku: units - shipped[sku] for sku, units in shelves.items()
+    assert {sku: shop.stock.units(sku) for sku in stock} == {
+        sku: units - shipped[sku] for sku, units in stock.items()
     }
     # All who want this one can pay, so that no unit of it comes back: it sells out.
-    assert shipped["HOT"] == shelves["HOT"]
-    assert _said_in_two_ways(said) == {}
+    assert shipped["HOT"] == stock["HOT"]
+    assert _published_in_two_ways(published) == {}
 
 
 def _orders(chance: random.Random) -> list[Request]:
@@ -134,7 +135,7 @@ def _order(number: int, sku: str, chance: random.Random) -> Request:
     )
 
 
-def _shelves(wanted: Sequence[Request]) -> dict[str, int]:
+def _stock(wanted: Sequence[Request]) -> dict[str, int]:
     units = Counter[str]()
     for order in wanted:
         units[order.sku] += order.quantity
@@ -167,11 +168,11 @@ def _place_all(
         number, order = numbered
         order_id = shop.place(order, f"chaos-{SEED}-{number}")
         placed.append(order_id)
-        if chance.random() < SHARE_SAID_TWICE:
-            # Of this order, of one that is on its way now, or of one that ended long ago.
+        if chance.random() < SHARE_DUPLICATED:
+            # Of this order, of one in progress, or of one that ended long ago.
             recent = placed[-CUSTOMERS_AT_ONCE:]
             again = chance.choice(recent if chance.random() < 0.5 else placed)
-            bus.say(_said_of(shop.stored(again), chance))
+            bus.publish(_published_of(shop.stored(again), chance))
             tally.duplicates += 1
         _await_end(shop, order_id)
         return order_id
@@ -180,27 +181,27 @@ def _place_all(
         return list(pool.map(buy, enumerate(wanted)))
 
 
-def _said_of(item: Item, chance: random.Random) -> Item:
-    """Choose one of the events that were said of an order so far."""
+def _published_of(item: Item, chance: random.Random) -> Item:
+    """Choose one of the events that were published of an order so far."""
     statuses = [step["status"] for step in item["history"]]
-    return as_said(chance.choice([HEARD[one] for one in statuses if one in HEARD]), item)
+    return as_published(chance.choice([CONSUMED[one] for one in statuses if one in CONSUMED]), item)
 
 
 def _await_end(shop: Shop, order_id: str) -> None:
     try:
-        shop.stands_at(order_id, *ENDS, seconds=PATIENCE_SECONDS)
+        shop.reaches(order_id, *FINAL, seconds=WAIT_SECONDS)
     except AssertionError:
-        return  # it was lost on its way, and is for the sweep
+        return  # its event was lost, and the sweep will resume it
 
 
-def _charged_twice(stored: dict[str, Item], said: Sequence[Item]) -> list[str]:
-    """Answer the orders that were charged other than they should: once if shipped, else never.
+def _charged_twice(stored: dict[str, Item], published: Sequence[Item]) -> list[str]:
+    """Return the orders that were charged other than they should: once if shipped, else never.
 
-    The simulated gateway keeps no book. What there is of a charge is what was stored and said of
-    it: the step, and one payment of the order's amount.
+    The simulated gateway keeps no book. The evidence of a charge is what was stored and published:
+    the step, and one payment of the order's amount.
     """
     payments: dict[str, set[Any]] = {order_id: set() for order_id in stored}
-    for event in said:
+    for event in published:
         if event["detail-type"] == "PaymentCharged":
             detail = event["detail"]
             payments[detail["orderId"]].add((detail["paymentId"], detail["amountCents"]))
@@ -219,25 +220,25 @@ def _charged_twice(stored: dict[str, Item], said: Sequence[Item]) -> list[str]:
     ]
 
 
-def _off_the_machine(stored: dict[str, Item]) -> list[list[str]]:
+def _off_the_flow(stored: dict[str, Item]) -> list[list[str]]:
     histories = [[step["status"] for step in item["history"]] for item in stored.values()]
     return [
         history
         for history in histories
         if history[0] != "CREATED"
-        or history[-1] not in ENDS
+        or history[-1] not in FINAL
         or any(later not in NEXT.get(earlier, ()) for earlier, later in pairwise(history))
     ]
 
 
-def _said_in_two_ways(said: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
-    """Answer the events of which two different ones were said of one order."""
-    ways: dict[tuple[str, str], list[Item]] = {}
-    for event in said:
-        known = ways.setdefault((event["detail"]["orderId"], event["detail-type"]), [])
+def _published_in_two_ways(published: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
+    """Return the events that were published of one order with different details."""
+    variants: dict[tuple[str, str], list[Item]] = {}
+    for event in published:
+        known = variants.setdefault((event["detail"]["orderId"], event["detail-type"]), [])
         if event["detail"] not in known:
             known.append(event["detail"])
-    return {key: details for key, details in ways.items() if len(details) > 1}
+    return {key: details for key, details in variants.items() if len(details) > 1}
 
 
 def _known(number: int | None) -> str:

@@ -65,10 +65,10 @@ def test_compose_fails_with_the_reason_when_the_deployment_does(
     broken = {**environ, "SAGA_ARCHITECTURE": "mips"}
 
     started = _compose(broken, "up", "--detach", "--wait")
-    said = _compose(broken, "logs", "deploy").stdout
+    logged = _compose(broken, "logs", "deploy").stdout
 
     assert started.returncode != 0
-    assert "architecture mips is none of x86_64, arm64" in said
+    assert "architecture mips is none of x86_64, arm64" in logged
     assert _compose(broken, "down").returncode == 0
     assert _left() == []
 

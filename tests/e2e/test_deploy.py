@@ -9,10 +9,12 @@ import pytest
 
 from harness import deploy, emulator
 from harness.emulator import Emulator
-from harness.environment import HOME, SHELVES
+from harness.environment import HOME
+from harness.errors import UserError
+from harness.names import PLATFORM, stack_name
 from harness.orders import SCENARIOS, Orders
-from harness.stock import Stock
-from harness.trouble import Trouble
+from harness.saga import SERVICES
+from harness.stock import SEED_STOCK, Stock
 
 
 @pytest.fixture
@@ -22,18 +24,16 @@ def started(tmp_path: Path) -> Iterator[Emulator]:
     emulator.stop(started)
 
 
-@pytest.mark.parametrize(
-    "services", [deploy.SERVICES[::-1], deploy.SERVICES[2:] + deploy.SERVICES[:2]]
-)
+@pytest.mark.parametrize("services", [SERVICES[::-1], SERVICES[2:] + SERVICES[:2]])
 def test_services_deploy_in_any_order_after_the_platform(
     started: Emulator, services: tuple[str, ...]
 ) -> None:
     assembly = deploy.synthesize(HOME)
 
-    for stack in [deploy.PLATFORM, *map(deploy.stack_name, services)]:
+    for stack in [PLATFORM, *map(stack_name, services)]:
         deploy.deploy(started.url, assembly, stack)
 
-    Stock(started.url).fill(SHELVES)
+    Stock(started.url).seed(SEED_STOCK)
     with Orders(deploy.api_url(started.url)) as orders:
         record = orders.ended(orders.place(SCENARIOS["happy"]))
     assert record["status"] == "SHIPPING_SCHEDULED"
@@ -51,16 +51,16 @@ def test_services_deploy_in_any_order_after_the_platform(
             "is .*ROLLBACK.*: Wrong: .*no-such-function",
         ),
     ],
-    ids=["refused at once", "fails on the way"],
+    ids=["refused at once", "fails later"],
 )
 def test_a_stack_that_fails_names_the_resource_and_the_reason(
     started: Emulator, tmp_path: Path, resource: dict[str, object], reason: str
 ) -> None:
     assembly = shutil.copytree(deploy.synthesize(HOME), tmp_path / "cdk.out")
-    path = assembly / f"{deploy.PLATFORM}.template.json"
+    path = assembly / f"{PLATFORM}.template.json"
     template = json.loads(path.read_text())
     template["Resources"]["Wrong"] = resource
     path.write_text(json.dumps(template))
 
-    with pytest.raises(Trouble, match=f"Stack order-saga-platform {reason}"):
-        deploy.deploy(started.url, assembly, deploy.PLATFORM)
+    with pytest.raises(UserError, match=f"Stack order-saga-platform {reason}"):
+        deploy.deploy(started.url, assembly, PLATFORM)

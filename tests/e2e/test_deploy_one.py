@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy import SERVICES, session, stack_name
+from harness.deploy import session
 from harness.emulator import ROOT
 from harness.environment import Environment
 from harness.images import bases
+from harness.names import stack_name
 from harness.orders import SCENARIOS, Orders
 from harness.resume import resume_all
+from harness.saga import SERVICES
 from tests.clone import clone
 from tests.clone import saga as saga_command
 from tests.engine import needs_engine
@@ -41,7 +43,7 @@ def test_a_service_is_changed_and_changed_back_and_no_order_is_lost(
             _deploy(ROOT, saga)
         changed_back = orders.ended(orders.place(SCENARIOS["happy"]))
         # AWS lets a call that runs during a deployment end. The emulator stops its container, and
-        # its bus delivers once: what is lost so, the sweep says again.
+        # its bus delivers once: the sweep publishes what is lost so.
         list(resume_all(session().client("lambda", endpoint_url=saga.endpoint)))
         ends = [orders.ended(order_id)["status"] for order_id in placed + placed_later]
 
@@ -88,7 +90,7 @@ def _deploy(copy: Path, running: Environment) -> None:
 
 
 def _functions(saga: Environment) -> dict[str, tuple[str, str]]:
-    """Answer each function's image and when it was last changed."""
+    """Return each function's image and when it was last changed."""
     client = session().client("lambda", endpoint_url=saga.endpoint)
     found = {}
     for service in SERVICES:

@@ -1,4 +1,4 @@
-"""Events that failed wait in their service's queue until a person gives them to it again."""
+"""Events that failed are in their service's failure queue until a person redrives them."""
 
 import json
 import os
@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.deploy import PREFIX, session, stack_name
+from harness.deploy import session
 from harness.emulator import REGION, ROOT
 from harness.environment import Clients, Environment
-from harness.failures import hold
+from harness.failures import lease
+from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders, Request
 from tests.records import dead_letter_attributes
 from tests.world import sample
@@ -25,12 +26,12 @@ from tests.world import sample
 Saga = Callable[..., subprocess.CompletedProcess[str]]
 
 CHARGE = stack_name("charge_payment")
-WAY = ["CREATED", "INVENTORY_RESERVED", "PAYMENT_CHARGED", "SHIPPING_SCHEDULED"]
+PATH = ["CREATED", "INVENTORY_RESERVED", "PAYMENT_CHARGED", "SHIPPING_SCHEDULED"]
 
 
 @pytest.fixture
 def command(saga: Environment, tmp_path: Path) -> Saga:
-    """Answer the `saga` command, which finds this environment under a home of its own."""
+    """Return the `saga` command, which finds this environment under a home of its own."""
     (tmp_path / "environment.json").write_bytes(msgspec.json.encode(saga))
 
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -54,10 +55,10 @@ def empty_queues(saga: Environment) -> Iterator[None]:
     _purge(saga)
 
 
-def test_an_event_that_failed_three_times_is_listed_put_back_and_ends_its_order(
+def test_an_event_that_failed_three_times_is_listed_redriven_count_and_ends_its_order(
     saga: Environment, orders: Orders, command: Saga
 ) -> None:
-    saga.stock.fill({"REDRIVEN": 5})
+    saga.stock.set({"REDRIVEN": 5})
     with _broken_charge(saga):
         order_id = _stuck(saga, orders, "REDRIVEN")
         _invoke(saga, _stored_event(saga, order_id))
@@ -75,17 +76,15 @@ def test_an_event_that_failed_three_times_is_listed_put_back_and_ends_its_order(
     assert "ResourceNotFoundException: " in listed.stdout
     assert redriven.returncode == 0
     assert redriven.stdout.splitlines() == [
-        f"charge_payment     InventoryReserved  {order_id}  put back",
-        "1 put back, 0 stayed.",
+        f"charge_payment     InventoryReserved  {order_id}  redriven",
+        "1 redriven, 0 stayed.",
     ]
-    assert _statuses(orders.ended(order_id)) == WAY
+    assert _statuses(orders.ended(order_id)) == PATH
     assert saga.stock.units("REDRIVEN") == 4
     assert command("failures").stdout == "0 transient, 0 poison.\n"
 
 
-def test_poison_stays_and_is_named_until_one_says_that_it_was_cured(
-    saga: Environment, command: Saga
-) -> None:
+def test_poison_stays_and_is_named_until_a_person_insists(saga: Environment, command: Saga) -> None:
     poison = sample("InventoryReserved")
     del poison["detail"]["amountCents"]
     _invoke(saga, poison)
@@ -98,9 +97,9 @@ def test_poison_stays_and_is_named_until_one_says_that_it_was_cured(
     assert refused.returncode == 1
     assert "stays, poison: EnvelopeError: InventoryReserved: " in refused.stdout
     assert "`amountCents`" in refused.stdout
-    assert refused.stdout.endswith("\n0 put back, 1 stayed.\n")
+    assert refused.stdout.endswith("\n0 redriven, 1 stayed.\n")
     assert json.loads(kept.stdout)["kind"] == "poison"
-    assert (insisted.returncode, insisted.stdout.splitlines()[-1]) == (0, "1 put back, 0 stayed.")
+    assert (insisted.returncode, insisted.stdout.splitlines()[-1]) == (0, "1 redriven, 0 stayed.")
     # The service was not corrected, so that the event fails and is back after its three tries.
     _await_failures(saga, "charge_payment", 1)
 
@@ -108,8 +107,8 @@ def test_poison_stays_and_is_named_until_one_says_that_it_was_cured(
 def test_an_event_that_could_not_be_delivered_goes_to_the_one_service_that_missed_it(
     saga: Environment, orders: Orders, command: Saga
 ) -> None:
-    saga.stock.fill({"UNDELIVERED": 5})
-    with _deaf_charge(saga):
+    saga.stock.set({"UNDELIVERED": 5})
+    with _paused_charge(saga):
         order_id = _stuck(saga, orders, "UNDELIVERED")
     _send(saga, "charge_payment", _stored_event(saga, order_id))
 
@@ -118,15 +117,15 @@ def test_an_event_that_could_not_be_delivered_goes_to_the_one_service_that_misse
 
     assert "not delivered: NO_PERMISSIONS" in listed.stdout
     assert redriven.returncode == 0
-    assert _statuses(orders.ended(order_id)) == WAY
+    assert _statuses(orders.ended(order_id)) == PATH
     assert saga.stock.units("UNDELIVERED") == 4
 
 
-def test_an_event_that_waits_twice_and_is_put_back_by_two_at_once_ends_its_order_once(
+def test_an_event_that_waits_twice_and_is_redriven_count_by_two_at_once_ends_its_order_once(
     saga: Environment, orders: Orders, command: Saga
 ) -> None:
-    saga.stock.fill({"TWICE": 5})
-    with _deaf_charge(saga):
+    saga.stock.set({"TWICE": 5})
+    with _paused_charge(saga):
         order_id = _stuck(saga, orders, "TWICE")
     event = _stored_event(saga, order_id)
     for _ in range(12):
@@ -135,11 +134,11 @@ def test_an_event_that_waits_twice_and_is_put_back_by_two_at_once_ends_its_order
     with ThreadPoolExecutor(2) as pool:
         redrives = list(pool.map(lambda _: command("redrive"), range(2)))
 
-    put_back = sum(redriven.stdout.count("  put back\n") for redriven in redrives)
-    assert put_back == 12
-    assert _statuses(orders.ended(order_id)) == WAY
+    redriven_count = sum(redriven.stdout.count("  redriven\n") for redriven in redrives)
+    assert redriven_count == 12
+    assert _statuses(orders.ended(order_id)) == PATH
     assert command("redrive").returncode == 0
-    assert _statuses(orders.find(order_id)) == WAY
+    assert _statuses(orders.find(order_id)) == PATH
     assert saga.stock.units("TWICE") == 4
 
 
@@ -156,7 +155,7 @@ def test_many_are_listed_once_each_and_can_be_listed_again_at_once(
     assert sorted(_listed(second)) == once_each
 
 
-def test_only_the_order_and_the_service_that_are_named_are_put_back(
+def test_only_the_order_and_the_service_that_are_named_are_redriven(
     saga: Environment, orders: Orders, command: Saga
 ) -> None:
     this = orders.ended(orders.place(SCENARIOS["happy"]))["orderId"]
@@ -167,43 +166,41 @@ def test_only_the_order_and_the_service_that_are_named_are_put_back(
     redriven = command("redrive", "--service", "charge_payment", "--order", this)
 
     assert redriven.returncode == 0
-    assert redriven.stdout.splitlines()[-1] == "1 put back, 0 stayed."
+    assert redriven.stdout.splitlines()[-1] == "1 redriven, 0 stayed."
     assert sorted(_listed(command("failures", "--json"))) == sorted(["that", this])
     assert _listed(command("failures", "--json", "--order", this)) == [this]
 
 
-def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
+def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
     saga: Environment, command: Saga
 ) -> None:
     _send(saga, "charge_payment", sample("InventoryReserved", orderId="this"))
     _sqs(saga).send_message(QueueUrl=_queue(saga, "charge_payment"), MessageBody="no event")
 
-    told = command("redrive", "--dry-run")
+    shown = command("redrive", "--dry-run")
 
-    assert told.returncode == 1
-    assert "this                                  would be put back\n" in told.stdout
-    assert "stays, poison: neither an event nor a function's record of one\n" in told.stdout
-    assert told.stdout.endswith("\n1 would be put back, 1 would stay.\n")
+    assert shown.returncode == 1
+    assert "this                                  would be redriven\n" in shown.stdout
+    assert "stays, poison: neither an event nor a function's record of one\n" in shown.stdout
+    assert shown.stdout.endswith("\n1 would be redriven, 1 would stay.\n")
     assert len(_listed(command("failures", "--json"))) == 2
 
 
-def test_what_somebody_else_is_reading_is_not_taken_for_nothing(
-    saga: Environment, command: Saga
-) -> None:
+def test_messages_leased_by_someone_else_are_reported(saga: Environment, command: Saga) -> None:
     _send(saga, "charge_payment", sample("InventoryReserved"))
 
-    with hold(Clients(session(), saga.endpoint), ["charge_payment"]):
+    with lease(Clients(session(), saga.endpoint), ["charge_payment"]):
         redriven = command("redrive")
 
     assert redriven.returncode == 1
-    assert redriven.stdout == "0 put back, 0 stayed.\n"
-    assert redriven.stderr.startswith("saga: About 1 more are held by someone who reads them too")
+    assert redriven.stdout == "0 redriven, 0 stayed.\n"
+    assert redriven.stderr.startswith("saga: About 1 more are leased by someone else")
 
 
-def test_with_nothing_waiting_nothing_is_done_and_all_is_well(command: Saga) -> None:
+def test_with_empty_queues_nothing_is_done(command: Saga) -> None:
     redriven = command("redrive")
 
-    assert (redriven.returncode, redriven.stdout) == (0, "0 put back, 0 stayed.\n")
+    assert (redriven.returncode, redriven.stdout) == (0, "0 redriven, 0 stayed.\n")
 
 
 def test_a_service_without_a_failure_queue_is_one_sentence(command: Saga) -> None:
@@ -213,7 +210,7 @@ def test_a_service_without_a_failure_queue_is_one_sentence(command: Saga) -> Non
     assert refused.stderr.startswith("saga: No failure queue of create_order is here: ")
 
 
-def test_a_wrong_call_is_told_from_a_failure(command: Saga) -> None:
+def test_a_wrong_call_has_another_exit_code_than_a_failure(command: Saga) -> None:
     wrong = command("redrive", "--service", "notify_everyone")
 
     assert wrong.returncode == 2
@@ -236,7 +233,7 @@ def test_on_aws_the_ordinary_credentials_and_region_are_used(
     assert _listed(listed) == ["this"]
 
 
-def test_without_credentials_for_aws_one_sentence_says_so(command: Saga) -> None:
+def test_without_credentials_for_aws_there_is_one_sentence(command: Saga) -> None:
     nothing = {
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
@@ -251,9 +248,7 @@ def test_without_credentials_for_aws_one_sentence_says_so(command: Saga) -> None
     )
 
 
-def test_what_aws_refuses_is_passed_on_without_a_traceback(
-    saga: Environment, command: Saga
-) -> None:
+def test_a_refusal_by_aws_is_shown_without_a_traceback(saga: Environment, command: Saga) -> None:
     environ = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -283,8 +278,8 @@ def _broken_charge(saga: Environment) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_charge(saga: Environment) -> Iterator[None]:
-    """Let charge_payment hear nothing."""
+def _paused_charge(saga: Environment) -> Iterator[None]:
+    """Disable the rule of charge_payment."""
     events = session().client("events", endpoint_url=saga.endpoint)
     events.disable_rule(Name=CHARGE, EventBusName=PREFIX)
     try:
@@ -294,7 +289,7 @@ def _deaf_charge(saga: Environment) -> Iterator[None]:
 
 
 def _stuck(saga: Environment, orders: Orders, sku: str) -> str:
-    """Place an order and wait until it stands where charge_payment does not take it on."""
+    """Place an order and wait until only charge_payment could take it on."""
     order_id = orders.place(Request(customer_id="CUST-1", sku=sku, quantity=1, amount_cents=500))
     for record in orders.follow(order_id, seconds=60):
         if record["status"] == "INVENTORY_RESERVED":
@@ -303,14 +298,14 @@ def _stuck(saga: Environment, orders: Orders, sku: str) -> str:
 
 
 def _stored_event(saga: Environment, order_id: str) -> dict[str, Any]:
-    """Answer the event stored with an order, as EventBridge delivers it."""
+    """Return the event stored with an order, as EventBridge delivers it."""
     table = session().resource("dynamodb", endpoint_url=saga.endpoint).Table(f"{PREFIX}-orders")
     item: Any = table.get_item(Key={"orderId": order_id}, ConsistentRead=True)["Item"]
-    return sample(item["event"]["detailType"], **json.loads(item["event"]["detail"]))
+    return sample(item["outbox"]["detailType"], **json.loads(item["outbox"]["detail"]))
 
 
 def _invoke(saga: Environment, event: dict[str, Any]) -> None:
-    """Give an event to charge_payment as AWS's bus does: the emulator's does not try again."""
+    """Send an event to charge_payment as AWS's bus does: the emulator's does not retry."""
     client = session().client("lambda", endpoint_url=saga.endpoint)
     client.invoke(FunctionName=CHARGE, InvocationType="Event", Payload=json.dumps(event))
 
@@ -336,10 +331,10 @@ def _await_failures(saga: Environment, service: str, count: int, seconds: float 
     deadline = time.monotonic() + seconds
     name = "ApproximateNumberOfMessages"
     while time.monotonic() < deadline:
-        answer = _sqs(saga).get_queue_attributes(
+        response = _sqs(saga).get_queue_attributes(
             QueueUrl=_queue(saga, service), AttributeNames=[name]
         )
-        if int(answer["Attributes"][name]) == count:
+        if int(response["Attributes"][name]) == count:
             return
     raise AssertionError(f"not {count} in the failure queue of {service} within {seconds} s")
 

@@ -1,7 +1,9 @@
-"""The services' images: hardened, lean, and answering as the contracts say."""
+"""The services' images: hardened, lean, and responding as the contracts require."""
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,12 +13,16 @@ from typing import Any
 import docker
 import httpx
 import pytest
+from docker.errors import ContainerError
 from docker.models.containers import Container
 
-from harness.deploy import SERVICES, synthesize
-from harness.emulator import answers
+from contracts import participants
+from harness.deploy import synthesize
+from harness.emulator import ROOT, answers
 from harness.environment import HOME, Environment
-from harness.images import images
+from harness.errors import UserError
+from harness.images import Image, bases, build, images
+from harness.saga import SERVICES
 from tests.e2e.containers import INSTANCE, OWNER, sweep
 from tests.engine import needs_engine
 from tests.world import request, sample
@@ -27,13 +33,10 @@ pytestmark = [
 ]
 
 EVENTS: dict[str, Any] = {
-    "create_order": request(body={"customerId": "C", "sku": "TEA", "amountCents": -1}),
-    "reserve_inventory": sample("OrderCreated"),
-    "charge_payment": sample("InventoryReserved"),
-    "notify_shipping": sample("PaymentCharged"),
-    "release_inventory": sample("PaymentFailed"),
-    "resume_orders": {},
+    service: sample(one.consumes.__name__) if one.consumes else {}
+    for service, one in participants().items()
 }
+EVENTS["create_order"] = request(body={"customerId": "C", "sku": "TEA", "amountCents": -1})
 # By their full names: another clone on this machine may have built others under the short ones.
 IMAGES = {image.service: image.name for image in images(synthesize(HOME))}
 LOOPBACK: Any = {"8080/tcp": ("127.0.0.1", None)}
@@ -79,18 +82,18 @@ def running(saga: Environment, service: str) -> Iterator[Container]:
     container.remove(force=True)
 
 
-def test_a_hardened_image_answers_a_contract_sample(running: Container, service: str) -> None:
-    answer = _invoke(running, EVENTS[service])
+def test_a_hardened_image_processes_a_contract_sample(running: Container, service: str) -> None:
+    response = _invoke(running, EVENTS[service])
 
     if service == "create_order":
-        assert answer["statusCode"] == 422
-        assert json.loads(answer["body"])["errors"][0]["pointer"] == "#/amountCents"
+        assert response["statusCode"] == 422
+        assert json.loads(response["body"])["errors"][0]["pointer"] == "#/amountCents"
     elif service == "resume_orders":
-        assert answer["givenUpOrders"] == 0
+        assert response["givenUpOrders"] == 0
     else:
         # It asked the table of the emulator, where no order of the sample is.
-        assert answer["errorType"] == "Contradiction"
-        assert answer["errorMessage"] == "the event speaks of something that is not stored"
+        assert response["errorType"] == "EventMismatchError"
+        assert response["errorMessage"] == "the event refers to something that is not stored"
 
 
 def test_an_image_has_no_installer_no_tests_and_no_source_of_another_service(
@@ -107,7 +110,7 @@ def test_an_image_has_no_installer_no_tests_and_no_source_of_another_service(
     assert installers == (0, b"")
 
 
-def test_an_image_is_byte_compiled_and_says_what_it_is(running: Container, service: str) -> None:
+def test_an_image_is_byte_compiled_and_labelled(running: Container, service: str) -> None:
     _, found = running.exec_run(["sh", "-c", f"ls {service}/__pycache__ plumbing/__pycache__"])
     labels = running.image.labels if running.image else {}
 
@@ -121,9 +124,50 @@ def test_what_a_change_of_code_pushes_is_small(saga: Environment, service: str) 
     history = docker.from_env().images.get(IMAGES[service]).history()
 
     dependencies = next(
-        place for place, layer in enumerate(history) if "COPY /var/task" in layer["CreatedBy"]
+        place
+        for place, layer in enumerate(history)
+        if "COPY /image/dependencies" in layer["CreatedBy"]
     )
-    assert 0 < sum(layer["Size"] for layer in history[:dependencies]) < 100_000
+    assert 0 < sum(layer["Size"] for layer in history[:dependencies]) < 110_000
+
+
+def test_a_package_of_one_service_grows_its_image_alone(saga: Environment, tmp_path: Path) -> None:
+    pinned = (ROOT / "requirements" / "dev.txt").read_text()
+    [package] = re.findall(r"^iniconfig==(?:.*\\\n)*.*\n", pinned, re.MULTILINE)
+    service = _service(tmp_path, "notify_shipping")
+    with (service / "requirements.txt").open("a") as pins:
+        pins.write(package)
+
+    larger = _build(service, "order-saga-tests/one-more-package")
+
+    client = docker.from_env()
+    program = ["python", "-c", "import iniconfig"]
+    client.containers.run(larger, entrypoint=program, remove=True)
+    with pytest.raises(ContainerError, match=r"No module named .*iniconfig"):
+        client.containers.run(IMAGES["notify_shipping"], entrypoint=program, remove=True)
+    sizes = [client.images.get(name).attrs["Size"] for name in (larger, IMAGES["notify_shipping"])]
+    assert 0 < sizes[0] - sizes[1] < 200_000
+
+
+def test_a_client_that_the_image_would_not_have_fails_the_build_in_words(
+    saga: Environment, tmp_path: Path
+) -> None:
+    service = _service(tmp_path, "notify_shipping")
+    (service / "audit.py").write_text('import boto3\n\nqueue = boto3.client("sqs")\n')
+
+    with pytest.raises(UserError, match=r"service/audit\.py:3 makes a client of sqs"):
+        _build(service, "order-saga-tests/undeclared-client")
+
+
+def _service(folder: Path, name: str) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__")
+    return Path(shutil.copytree(ROOT / "services" / name, folder / name, ignore=ignored))
+
+
+def _build(service: Path, name: str) -> str:
+    [platform] = {image.platform for image in images(synthesize(HOME))}
+    build(Image(service.name, service, name, platform), bases()["LAMBDA_BASE"], short_name=False)
+    return name
 
 
 def test_no_certificates_of_this_network_are_in_an_image(
@@ -143,7 +187,7 @@ def test_no_certificates_of_this_network_are_in_an_image(
     assert own.strip()[:200] not in archive.read_bytes()
 
 
-def test_what_a_killed_session_left_is_swept(saga: Environment) -> None:
+def test_what_a_killed_session_left_is_removed(saga: Environment) -> None:
     client = docker.from_env()
     with subprocess.Popen(["true"]) as gone:
         gone.wait()

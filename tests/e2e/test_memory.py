@@ -1,4 +1,4 @@
-"""DynamoDB in memory, on which everything is explored, answers as the emulator's does."""
+"""DynamoDB in memory, on which everything is explored, responds as the emulator's does."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 
 from harness.deploy import session
 from harness.environment import Environment
-from plumbing.conditional_write import Update, query, read, write, write_new, write_together
-from plumbing.publish import Entry
-from plumbing.step import opened, stamp, step, written
+from plumbing.conditional_write import Update, put_new, query, read, transact, write
+from plumbing.outbox import OutboxEvent
+from plumbing.step import format_timestamp, history_entry, open_index_key, step
 from tests.memory import Exceptions, MemoryDynamoDB
 
 IDS = [f"{digit}0000000-0000-4000-8000-000000000000" for digit in "01a"]
 SKUS = ["TEA", "COFFEE"]
 STATUSES = ["CREATED", "RESERVED", "ENDED"]
-IN_THE_INDEX = ("orderId", "openShard", "createdAt", "due")
+IN_THE_INDEX = ("orderId", "openShard", "createdAt", "nextAttemptAt")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -52,7 +52,7 @@ def both(saga: Environment) -> Iterator[Both]:
     for table, key in tables.items():
         index = [("openShard", "HASH"), ("createdAt", "RANGE")] if key == "orderId" else []
         names = [key, *(name for name, _ in index)]
-        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due"]}
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["nextAttemptAt"]}
         keys = [{"AttributeName": name, "KeyType": kind} for name, kind in index]
         client.create_table(
             TableName=table,
@@ -74,9 +74,9 @@ def both(saga: Environment) -> Iterator[Both]:
 
 @pytest.mark.parametrize("saga", ["processes"], indirect=True, scope="session")
 @pytest.mark.parametrize("seed", range(3))
-def test_a_thousand_calls_by_chance_are_answered_alike(both: Both, seed: int) -> None:
+def test_a_thousand_calls_by_chance_have_the_same_results(both: Both, seed: int) -> None:
     dice, client = random.Random(seed), both
-    operations = [_put, _step, _take, _together, _together, _read, _query, _put_off]
+    operations = [_put, _step, _take, _together, _together, _read, _query, _defer]
 
     for number in range(1000):
         dice.choice(operations)(client, dice, NOON + timedelta(seconds=number))
@@ -95,19 +95,19 @@ def test_a_thousand_calls_by_chance_are_answered_alike(both: Both, seed: int) ->
 def _put(client: Any, dice: random.Random, now: datetime) -> None:
     if dice.random() < 0.3:
         item = {"sku": dice.choice(SKUS), "available": dice.randint(0, 5)}
-        write_new(client, "memory-inventory", "sku", item)
+        put_new(client, "memory-inventory", "sku", item)
         return
     order_id = dice.choice(IDS)
     item = {
         "orderId": order_id,
         "status": STATUSES[0],
         "quantity": dice.randint(1, 3),
-        "event": {"detail": "{}"},
-        "createdAt": written(now),
-        "history": [stamp(STATUSES[0], written(now))],
-        **opened(UUID(order_id)),
+        "outbox": {"detail": "{}"},
+        "createdAt": format_timestamp(now),
+        "history": [history_entry(STATUSES[0], format_timestamp(now))],
+        **open_index_key(UUID(order_id)),
     }
-    write_new(client, "memory-orders", "orderId", item)
+    put_new(client, "memory-orders", "orderId", item)
 
 
 def _order(dice: random.Random, now: datetime) -> Update:
@@ -115,12 +115,12 @@ def _order(dice: random.Random, now: datetime) -> Update:
     return step(
         "memory-orders",
         {"orderId": dice.choice(IDS)},
-        expects={"status": expected, "quantity": dice.randint(1, 3)},
+        expected={"status": expected, "quantity": dice.randint(1, 3)},
         status=dice.choice(STATUSES),
-        event=dice.choice([None, Entry("source", "Kind", "{}")]),
+        outbox=dice.choice([None, OutboxEvent("source", "Kind", "{}")]),
         at=now,
         adds=dice.choice([{}, {"reason": "any"}]),
-        ends=dice.random() < 0.3,
+        final=dice.random() < 0.3,
     )
 
 
@@ -145,20 +145,20 @@ def _take(client: Any, dice: random.Random, now: datetime) -> None:
 
 
 def _together(client: Any, dice: random.Random, now: datetime) -> None:
-    write_together(client, [_order(dice, now), _units(dice)])
+    transact(client, [_order(dice, now), _units(dice)])
 
 
-def _put_off(client: Any, dice: random.Random, now: datetime) -> None:
+def _defer(client: Any, dice: random.Random, now: datetime) -> None:
     update = Update(
         table="memory-orders",
         key={"orderId": dice.choice(IDS)},
-        change="SET #openShard = :openShard, #due = :due",
+        change="SET #openShard = :openShard, #nextAttemptAt = :nextAttemptAt",
         condition="#status = :status AND attribute_exists(#openShard) AND "
-        + dice.choice(["attribute_not_exists(#due)", "attribute_exists(#due)"]),
-        names={f"#{name}": name for name in ("openShard", "due", "status")},
+        + dice.choice(["attribute_not_exists(#nextAttemptAt)", "attribute_exists(#nextAttemptAt)"]),
+        names={f"#{name}": name for name in ("openShard", "nextAttemptAt", "status")},
         values={
             ":openShard": dice.choice(["0", "given-up"]),
-            ":due": str(now),
+            ":nextAttemptAt": str(now),
             ":status": dice.choice(STATUSES),
         },
     )
@@ -176,14 +176,14 @@ def _query(client: Any, dice: random.Random, now: datetime) -> None:
 
 
 def _answer(call: Callable[..., Any], arguments: Any) -> tuple[dict[str, Any], Exception | None]:
-    """Ask, and answer what was answered without what only a real service has, or the error."""
+    """Call, and return the result without what only a real service has, or the error."""
     try:
         answer = call(**arguments)
     except ClientError as error:
         reasons: Any = error.response.get("CancellationReasons", [])
-        told = [{name: one.get(name) for name in ("Code", "Item")} for one in reasons]
+        seen = [{name: one.get(name) for name in ("Code", "Item")} for one in reasons]
         code, item = error.response["Error"]["Code"], error.response.get("Item")
-        return {"error": code, "item": item, "reasons": told}, error
+        return {"error": code, "item": item, "reasons": seen}, error
     kept = {name: value for name, value in answer.items() if name in ("Item", "Items")}
     if "Items" in kept:
         kept["Items"] = [

@@ -1,6 +1,6 @@
 """Each role on an emulator that enforces permissions: what is granted works, all else is denied.
 
-What the emulator cannot judge is held by IAM's own rules in tests/infra/test_policies.py.
+What the emulator cannot judge is checked by IAM's own rules in tests/infra/test_policies.py.
 """
 
 import json
@@ -14,10 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness import deploy, emulator
-from harness.deploy import PLATFORM, PREFIX, SERVICES, stack_name
-from harness.environment import HOME, SHELVES, Environment
+from harness.environment import HOME, Environment
+from harness.names import PLATFORM, PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders
-from harness.stock import Stock
+from harness.saga import SERVICES
+from harness.stock import SEED_STOCK, Stock
 from tests.e2e.attempts import Permission, attempts, queues, role_arn, root
 from tests.grants import GRANTS
 from tests.world import sample
@@ -32,7 +33,7 @@ def saga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     try:
         for stack in [PLATFORM, *map(stack_name, SERVICES)]:
             deploy.deploy(started.url, assembly, stack)
-        Stock(started.url).fill(SHELVES)
+        Stock(started.url).seed(SEED_STOCK)
         yield Environment(started.url, deploy.api_url(started.url), emulator=started)
     finally:
         emulator.stop(started)
@@ -96,7 +97,7 @@ def _granted(saga: Environment, service: str) -> set[Permission]:
         for action in actions
     }
     granted |= {("logs:CreateLogStream", service), ("logs:PutLogEvents", service)}
-    if GRANTS[service].says or GRANTS[service].repeats:
+    if GRANTS[service].publishes or GRANTS[service].republishes:
         granted |= {("events:PutEvents", PREFIX)}
     if service in queues(saga):
         granted |= {("sqs:SendMessage", service), ("sqs:GetQueueAttributes", service)}

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 
-from harness.deploy import PREFIX, session
+from harness.deploy import session
 from harness.environment import Environment
+from harness.names import PREFIX
 from tests.e2e.bus import Bus, Tap
 from tests.e2e.shop import Shop, eventually
 
@@ -38,7 +39,7 @@ HEADERS = {
 
 
 def test_what_a_customer_lets_slip_goes_no_further(saga: Environment, shop: Shop, bus: Bus) -> None:
-    shop.stock.fill({SKU: 5})
+    shop.stock.set({SKU: 5})
 
     with bus.tapped() as tap:
         placed = [
@@ -48,12 +49,12 @@ def test_what_a_customer_lets_slip_goes_no_further(saga: Environment, shop: Shop
             )
         ]
         refused = list(_refused(saga))
-        order_ids = [answer.json()["orderId"] for answer in placed]
+        order_ids = [response.json()["orderId"] for response in placed]
         shop.end(order_ids)
         eventually(lambda: tap.of(order_ids[0], "ShippingScheduled"))
         places = _places(saga, tap)
 
-    assert [answer.status_code for answer in placed] == [202, 202, 202]
+    assert [response.status_code for response in placed] == [202, 202, 202]
     assert refused == [400, 400, 404, 405, 413, 422, 422]
     assert {place for place, text in places if CANARY.lower() in text.lower()} == set()
     # That the search finds what is there: these are where they belong, and nowhere else.
@@ -92,9 +93,9 @@ def _refused(saga: Environment) -> Iterator[int]:
 
 
 def _places(saga: Environment, tap: Tap) -> list[tuple[str, str]]:
-    """Answer everything that is kept or was said anywhere, with the place where it is."""
+    """Return everything that is stored or was published anywhere, with its place."""
     return [
-        *(("event of " + event["source"], json.dumps(event)) for event in tap.heard()),
+        *(("event of " + event["source"], json.dumps(event)) for event in tap.events()),
         *_items(saga),
         *_logged(saga),
         *_queued(saga),
@@ -130,8 +131,8 @@ def _queued(saga: Environment) -> Iterator[tuple[str, str]]:
     assert len(urls) == 4
     for url in urls:
         # Left in the queue: whoever redrives it shall find it.
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-        for message in answer.get("Messages", []):
+        response = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        for message in response.get("Messages", []):
             yield f"queue {url}", json.dumps(message)
 
 

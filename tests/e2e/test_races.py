@@ -1,4 +1,4 @@
-"""Many customers at one moment: at one key, and at one shelf."""
+"""Many customers at once: with one key, and for one SKU."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from tests.e2e.shop import Shop
 def test_of_fifty_equal_posts_at_once_with_one_key_there_is_one_order_and_one_charge(
     shop: Shop, bus: Bus
 ) -> None:
-    shop.stock.fill({"ONE-KEY": 100})
+    shop.stock.set({"ONE-KEY": 100})
     order = Request(customer_id="CUST-ONE-KEY", sku="ONE-KEY", quantity=2, amount_cents=500)
 
     with bus.tapped() as tap:
@@ -23,19 +23,19 @@ def test_of_fifty_equal_posts_at_once_with_one_key_there_is_one_order_and_one_ch
         shop.end([order_id])
         charges = tap.of(order_id, "PaymentCharged")
 
-    assert {_answer(answer) for answer in answers} == {
+    assert {_answer(response) for response in answers} == {
         (202, f'{{"orderId":"{order_id}","status":"CREATED"}}', f"/orders/{order_id}")
     }
     stored = [item for item in shop.all_stored() if item["customerId"] == order.customer_id]
     assert [item["status"] for item in stored] == ["SHIPPING_SCHEDULED"]
-    # Said more than once, as each repetition was passed on, and always the same.
+    # Published more than once, as each duplicate re-publishes it, and always the same bytes.
     paid = {(charge["detail"]["paymentId"], charge["detail"]["amountCents"]) for charge in charges}
     assert paid == {(stored[0]["paymentId"], 500)}
     assert shop.stock.units("ONE-KEY") == 98
 
 
 def test_of_forty_buyers_of_fifteen_units_fifteen_get_one(shop: Shop) -> None:
-    shop.stock.fill({"FIFTEEN": 15})
+    shop.stock.set({"FIFTEEN": 15})
     order = Request(customer_id="CUST-1", sku="FIFTEEN", quantity=1, amount_cents=500)
 
     with ThreadPoolExecutor(40) as pool:
@@ -47,5 +47,5 @@ def test_of_forty_buyers_of_fifteen_units_fifteen_get_one(shop: Shop) -> None:
     assert shop.stock.units("FIFTEEN") == 0
 
 
-def _answer(answer: httpx.Response) -> tuple[int, str, str]:
-    return answer.status_code, answer.text, answer.headers["location"]
+def _answer(response: httpx.Response) -> tuple[int, str, str]:
+    return response.status_code, response.text, response.headers["location"]

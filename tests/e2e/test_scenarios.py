@@ -11,11 +11,12 @@ import httpx
 import msgspec
 import pytest
 
-from harness.deploy import PREFIX, session, stack_name
+from harness.deploy import session
 from harness.environment import Environment
+from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.resume import resume_all
-from tests.e2e.shop import Shop, as_said
+from tests.e2e.shop import Shop, as_published
 from tests.world import sample
 
 BODY = {"customerId": "CUST-1", "sku": "COFFEE", "amountCents": 500}
@@ -47,7 +48,7 @@ def test_a_happy_order_is_shipped(orders: Orders) -> None:
     assert all(one["at"] <= next_["at"] for one, next_ in pairwise(record["history"]))
 
 
-def test_an_order_of_what_is_not_there_fails_and_says_why(orders: Orders) -> None:
+def test_an_order_of_what_is_not_in_stock_fails_with_its_reason(orders: Orders) -> None:
     order_id = orders.place(SCENARIOS["out-of-stock"])
 
     record = orders.ended(order_id)
@@ -61,7 +62,7 @@ def test_an_order_of_what_is_not_there_fails_and_says_why(orders: Orders) -> Non
 
 
 def test_a_declined_order_gives_its_stock_back(saga: Environment, orders: Orders) -> None:
-    saga.stock.fill({"DECLINED-ONLY": 5})
+    saga.stock.set({"DECLINED-ONLY": 5})
     order = msgspec.structs.replace(SCENARIOS["declined"], sku="DECLINED-ONLY", quantity=3)
 
     record = orders.ended(orders.place(order))
@@ -77,7 +78,7 @@ def test_a_declined_order_gives_its_stock_back(saga: Environment, orders: Orders
     assert saga.stock.units("DECLINED-ONLY") == 5
 
 
-def test_what_is_accepted_tells_where_it_can_be_followed(saga: Environment) -> None:
+def test_an_accepted_order_has_its_location_in_the_response(saga: Environment) -> None:
     accepted = httpx.post(f"{saga.api_url}/orders", json=BODY)
 
     followed = httpx.get(f"{saga.api_url}{accepted.headers['location']}")
@@ -100,15 +101,15 @@ def test_what_is_accepted_tells_where_it_can_be_followed(saga: Environment) -> N
         ("POST", "/orders", {**BODY, "note": "n" * 20_000}, 413),
     ],
 )
-def test_a_bad_request_is_answered_with_a_problem(
+def test_a_bad_request_gets_a_problem(
     saga: Environment, method: str, path: str, body: Any, status: int
 ) -> None:
     content = None if body is None else json.dumps(body)
 
-    answer = httpx.request(method, f"{saga.api_url}{path}", content=content)
+    response = httpx.request(method, f"{saga.api_url}{path}", content=content)
 
-    assert (answer.status_code, answer.json()["status"]) == (status, status)
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, response.json()["status"]) == (status, status)
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_a_key_sent_twice_is_one_order_and_with_another_body_none(saga: Environment) -> None:
@@ -126,7 +127,7 @@ def test_a_key_sent_twice_is_one_order_and_with_another_body_none(saga: Environm
 def test_of_two_orders_racing_for_the_last_unit_one_ships(
     saga: Environment, orders: Orders
 ) -> None:
-    saga.stock.fill({"RACED-FOR": 1})
+    saga.stock.set({"RACED-FOR": 1})
     order = Request(customer_id="CUST-1", sku="RACED-FOR", quantity=1, amount_cents=500)
 
     with ThreadPoolExecutor(2) as pool:
@@ -142,7 +143,7 @@ def test_of_two_orders_racing_for_the_last_unit_one_ships(
 def test_fifty_orders_at_once_all_end_and_the_stock_adds_up(
     saga: Environment, orders: Orders, shop: Shop
 ) -> None:
-    saga.stock.fill({"FIFTY": 30})
+    saga.stock.set({"FIFTY": 30})
     paying = Request(customer_id="CUST-1", sku="FIFTY", quantity=1, amount_cents=500)
     declined = msgspec.structs.replace(paying, customer_id="CUST-DECLINE")
     elsewhere = SCENARIOS["out-of-stock"]
@@ -150,7 +151,7 @@ def test_fifty_orders_at_once_all_end_and_the_stock_adds_up(
     with ThreadPoolExecutor(50) as pool:
         placed = list(pool.map(orders.place, [paying, declined, elsewhere, paying, declined] * 10))
     # Each of the fifty starts functions of its own, and on a busy machine not all start in time:
-    # the emulator then loses what they were to hear.
+    # the emulator then loses their events.
     shop.end(placed)
 
     ends = Counter(shop.stored(order_id)["status"] for order_id in placed)
@@ -173,15 +174,15 @@ def test_fifty_orders_at_once_all_end_and_the_stock_adds_up(
 def test_an_event_that_comes_again_after_the_end_moves_nothing(
     saga: Environment, orders: Orders, shop: Shop, service: str, detail_type: str
 ) -> None:
-    saga.stock.fill({"COMES-AGAIN": 5})
+    saga.stock.set({"COMES-AGAIN": 5})
     order = Request(customer_id="CUST-1", sku="COMES-AGAIN", quantity=2, amount_cents=500)
     ended = orders.ended(orders.place(order))
-    again = as_said(detail_type, shop.stored(ended["orderId"]))
+    again = as_published(detail_type, shop.stored(ended["orderId"]))
 
     # The emulator delivers once, so the second delivery is made by hand.
-    answer = _invoke(saga, service, again)
+    response = _invoke(saga, service, again)
 
-    assert "FunctionError" not in answer
+    assert "FunctionError" not in response
     assert orders.find(ended["orderId"]) == ended
     assert saga.stock.units("COMES-AGAIN") == 3
 
@@ -193,7 +194,7 @@ def test_an_order_whose_event_was_lost_is_resumed_by_the_sweep(
     rule = {"Name": stack_name("charge_payment"), "EventBusName": PREFIX}
     events.disable_rule(**rule)
     order_id = orders.place(SCENARIOS["happy"])
-    with pytest.raises(NotEnded, match="stands at INVENTORY_RESERVED"):
+    with pytest.raises(NotEnded, match="order is now INVENTORY_RESERVED"):
         orders.ended(order_id, seconds=1)
     events.enable_rule(**rule)
 
@@ -217,10 +218,10 @@ def test_an_order_that_ended_is_not_in_the_index_of_open_orders(
 def test_poison_is_an_error_that_names_the_field(saga: Environment) -> None:
     poison = sample("InventoryReserved", amountCents="a lot")
 
-    answer = _invoke(saga, "charge_payment", poison)
+    response = _invoke(saga, "charge_payment", poison)
 
-    assert answer["FunctionError"] == "Unhandled"
-    error = json.loads(answer["Payload"].read())
+    assert response["FunctionError"] == "Unhandled"
+    error = json.loads(response["Payload"].read())
     assert error["errorType"] == "EnvelopeError"
     assert "`$.amountCents`" in error["errorMessage"]
 

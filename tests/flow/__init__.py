@@ -1,1 +1,1 @@
-"""The flow of the saga: what `saga map` reads, finds wrong and draws."""
+"""The flow of the saga: what `saga flow` reads, finds wrong and draws."""

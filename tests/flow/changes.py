@@ -1,4 +1,4 @@
-"""Changes of what a flow is read from: what a service declares, its code, its template."""
+"""Changes of what a flow is read from: what a service declares, and its template."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from harness.deploy import stack_name
 from harness.flow.check import check
 from harness.flow.read import Found, read
-from plumbing.part import Part
+from harness.names import stack_name
+from plumbing.participant import Participant
 
 Properties = dict[str, Any]
 
@@ -17,25 +17,32 @@ RULE, POLICY = "AWS::Events::Rule", "AWS::IAM::Policy"
 
 
 def findings(found: Found) -> list[str]:
-    """Answer what is wrong with it."""
+    """Return what is wrong with it."""
     return check(read(found))
 
 
 def declared(found: Found, service: str, **changes: Any) -> Found:
-    """Let a service declare something else."""
-    part = msgspec.structs.replace(found.parts.get(service) or Part(hears=None), **changes)
-    return msgspec.structs.replace(found, parts={**found.parts, service: part})
+    """Let a service declare something else, or a new one declare this."""
+    before = found.participants.get(service) or Participant(consumes=None)
+    return _with(found, service, msgspec.structs.replace(before, **changes))
+
+
+def step_declared(found: Found, service: str, to: str, **changes: Any) -> Found:
+    """Let a service declare something else of its step to this status."""
+    before = found.participants[service] or Participant(consumes=None)
+    steps = tuple(
+        msgspec.structs.replace(step, **changes) if step.to == to else step for step in before.steps
+    )
+    return declared(found, service, steps=steps)
 
 
 def undeclared(found: Found, service: str) -> Found:
     """Let a service declare nothing."""
-    return msgspec.structs.replace(found, parts={**found.parts, service: None})
+    return _with(found, service, None)
 
 
-def written(found: Found, service: str, file: str, more: str) -> Found:
-    """Write more into a file of a service."""
-    files = {**found.sources[service], file: found.sources[service][file] + more}
-    return msgspec.structs.replace(found, sources={**found.sources, service: files})
+def _with(found: Found, service: str, participant: Participant | None) -> Found:
+    return msgspec.structs.replace(found, participants={**found.participants, service: participant})
 
 
 def deployed(
@@ -50,7 +57,7 @@ def deployed(
 
 
 def granted(found: Found, service: str, change: Callable[[Properties], object]) -> Found:
-    """Change the statements by which a service may say events."""
+    """Change the statements by which a service may publish events."""
 
     def change_statements(policy: Properties) -> None:
         for statement in grants(policy):
@@ -60,7 +67,7 @@ def granted(found: Found, service: str, change: Callable[[Properties], object]) 
 
 
 def grants(policy: Properties) -> Iterator[Properties]:
-    """Yield the statements of a policy that allow to say events."""
+    """Yield the statements of a policy that allow to publish events."""
     for statement in policy["PolicyDocument"]["Statement"]:
         if statement["Action"] == "events:PutEvents":
             yield statement
@@ -76,11 +83,10 @@ def without(found: Found, service: str, *kinds: str) -> Found:
 
 
 def backwards(found: Found) -> Found:
-    """Answer the same, found in the opposite order."""
+    """Return the same, found in the opposite order."""
     return msgspec.structs.replace(
         found,
-        parts=dict(reversed([*found.parts.items()])),
-        sources=dict(reversed([*found.sources.items()])),
+        participants=dict(reversed([*found.participants.items()])),
         templates=dict(reversed([*found.templates.items()])),
         contracts=dict(reversed([*found.contracts.items()])),
     )

@@ -1,4 +1,4 @@
-"""What `saga map` writes into docs/flow/: as the code says, and fit for those who read it."""
+"""The files that `saga flow` writes into docs/flow/: up to date, and fit for their readers."""
 
 import json
 import re
@@ -10,16 +10,16 @@ import jsonschema
 import pytest
 
 import harness.flow
-from create_order.events import OrderCreated
 from harness.emulator import ROOT
 from harness.flow.asyncapi import document
 from harness.flow.files import documents
 from harness.flow.flow import Flow
 from harness.flow.mermaid import flowchart, state_diagram
 from harness.flow.read import Found, read
+from tests.flow import example
 from tests.flow.changes import backwards, declared
+from tests.flow.example import OrderCreated
 from tests.npm import install, needs_npm
-from tests.world import SAMPLES
 
 FOLDER = ROOT / "docs" / "flow"
 FILES = ("README.md", "asyncapi.json", "flow.json", "flow.mmd", "flow.svg", "states.mmd")
@@ -27,15 +27,15 @@ FILES = ("README.md", "asyncapi.json", "flow.json", "flow.mmd", "flow.svg", "sta
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_committed_files_are_those_of_the_services_and_templates(
-    found: Found, flow: Flow, name: str
+    project: Found, name: str
 ) -> None:
-    written = documents(flow, found.contracts)
+    written = documents(read(project), project.contracts)
 
-    assert (FOLDER / name).read_text() == written[FOLDER / name], "run `./saga map`"
+    assert (FOLDER / name).read_text() == written[FOLDER / name], "run `./saga flow`"
 
 
-def test_there_are_no_other_files(found: Found, flow: Flow) -> None:
-    written = documents(flow, found.contracts)
+def test_there_are_no_other_files(project: Found) -> None:
+    written = documents(read(project), project.contracts)
 
     assert sorted(FOLDER.iterdir()) == sorted(written) == [FOLDER / name for name in FILES]
 
@@ -43,29 +43,18 @@ def test_there_are_no_other_files(found: Found, flow: Flow) -> None:
 def test_the_files_do_not_depend_on_the_order_in_which_things_are_found(
     found: Found,
 ) -> None:
-    with_hearers = declared(found, "audit_orders", hears=OrderCreated)
+    with_consumer = declared(found, "audit_orders", consumes=OrderCreated)
 
-    one_way, other_way = read(with_hearers), read(backwards(with_hearers))
+    one_way, other_way = read(with_consumer), read(backwards(with_consumer))
 
     assert documents(one_way, found.contracts) == documents(other_way, found.contracts)
 
 
-def test_a_program_reads_the_flow_and_its_picture_without_synthesis(flow: Flow) -> None:
+def test_a_program_reads_the_flow_and_its_picture_without_synthesis(project: Found) -> None:
     loaded, picture = harness.flow.load(), harness.flow.svg()
 
-    assert loaded == flow
+    assert loaded == read(project)
     assert picture == (FOLDER / "flow.svg").read_text()
-
-
-def test_the_readme_shows_this_picture_at_its_top_and_tells_it_in_words(flow: Flow) -> None:
-    readme = (ROOT / "README.md").read_text()
-
-    title, picture, *_ = readme.split("\n\n")
-
-    [told] = re.findall(r'<img src="docs/flow/flow.svg" alt="([^"]+)">', picture)
-    names = [*(service.name for service in flow.services), *(event.name for event in flow.events)]
-    assert title.startswith("# ")
-    assert [name for name in names if name not in told] == []
 
 
 def test_mermaid_has_every_service_event_and_status(flow: Flow) -> None:
@@ -74,7 +63,7 @@ def test_mermaid_has_every_service_event_and_status(flow: Flow) -> None:
     assert [service.name for service in flow.services if service.name not in chart] == []
     assert [event.name for event in flow.events if event.name not in chart] == []
     assert [status.name for status in flow.statuses if f"{status.name}:" not in states] == []
-    assert re.findall(r"(\w+) --> \[\*\]", states) == [s.name for s in flow.statuses if s.end]
+    assert re.findall(r"(\w+) --> \[\*\]", states) == [s.name for s in flow.statuses if s.final]
 
 
 def test_mermaid_has_nothing_that_it_reads_in_another_way(flow: Flow) -> None:
@@ -111,38 +100,38 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere(
     assert [one for one in references if _resolve(asyncapi, one) is None] == []
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", example.found().contracts)
 def test_an_example_in_the_asyncapi_document_fits_its_schema(
     asyncapi: dict[str, Any], name: str
 ) -> None:
     message = asyncapi["components"]["messages"][name]
 
-    [example] = message["examples"]
+    [shown] = message["examples"]
 
-    assert example["payload"] == SAMPLES[name]["detail"]
+    assert shown["payload"] == example.found().contracts[name][0]["detail"]
     for part in ("payload", "headers"):
-        jsonschema.validate(example[part], {**asyncapi, **message[part]})
+        jsonschema.validate(shown[part], {**asyncapi, **message[part]})
 
 
-def test_the_asyncapi_document_has_who_says_and_who_hears_what(
+def test_the_asyncapi_document_has_every_producer_and_consumer(
     asyncapi: dict[str, Any], flow: Flow
 ) -> None:
     operations = asyncapi["operations"]
 
-    told = {
+    documented = {
         (title, operation["action"], one["$ref"].rpartition("/")[2])
         for title, operation in operations.items()
         for one in operation["messages"]
     }
 
-    said = {(f"{e.said_by}.says.{e.name}", "send", e.name) for e in flow.events}
-    heard = {
-        (f"{service}.hears.{e.name}", "receive", e.name)
+    sent = {(f"{e.producer}.publishes.{e.name}", "send", e.name) for e in flow.events}
+    received = {
+        (f"{service}.consumes.{e.name}", "receive", e.name)
         for e in flow.events
-        for service in e.heard_by
+        for service in e.consumers
     }
-    repeated = {("resume_orders.says.again.what.was.said", "send", e.name) for e in flow.events}
-    assert told == said | heard | repeated
+    again = {("resume_orders.republishes.stored.events", "send", e.name) for e in flow.events}
+    assert documented == sent | received | again
 
 
 def _references(value: Any) -> Iterator[str]:

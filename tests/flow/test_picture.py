@@ -1,4 +1,4 @@
-"""The picture of the flow: all is there, and nothing lies on anything else, also when it grows."""
+"""The picture of the flow: all is there, and nothing overlaps, also when the saga grows."""
 
 import itertools
 import re
@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 import pytest
 from msgspec import Struct
 
-from charge_payment.events import PaymentFailed
-from create_order.events import OrderCreated
 from harness.flow.flow import Flow
 from harness.flow.layout import (
     HEIGHT,
@@ -28,9 +26,16 @@ from harness.flow.layout import (
 )
 from harness.flow.read import Found, read
 from harness.flow.svg import draw
-from notify_shipping.events import ShippingScheduled
-from reserve_inventory.events import InventoryFailed, InventoryReserved
+from plumbing.participant import Step
 from tests.flow.changes import declared
+from tests.flow.example import (
+    InventoryFailed,
+    InventoryReserved,
+    OrderCreated,
+    PaymentCharged,
+    PaymentFailed,
+    ShippingScheduled,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 SIZES = {
@@ -52,49 +57,45 @@ class InventoryUnknown(Struct, frozen=True, kw_only=True):
     status: ClassVar[str] = "INVENTORY_UNKNOWN"
 
 
-class CustomerTold(Struct, frozen=True, kw_only=True):
-    """What a sixth service says."""
+class CustomerNotified(Struct, frozen=True, kw_only=True):
+    """What a sixth service publishes."""
 
-    status: ClassVar[str] = "CUSTOMER_TOLD"
+    status: ClassVar[str] = "CUSTOMER_NOTIFIED"
 
 
+FAILURES = (
+    Step(InventoryReserved),
+    Step(InventoryFailed, failure=True, final=True),
+    Step(InventoryUnknown, failure=True, final=True),
+)
 GROWN: dict[str, dict[str, dict[str, Any]]] = {
     "as it is": {},
-    "without a pivot": {"charge_payment": {"pivot": None}},
+    "without a pivot": {
+        "charge_payment": {"steps": (Step(PaymentCharged), Step(PaymentFailed, failure=True))}
+    },
     "another step": {
-        "notify_shipping": {"ends": ()},
-        "tell_customer": {
-            "hears": ShippingScheduled,
-            "says": (CustomerTold,),
-            "ends": (CustomerTold.status,),
+        "notify_shipping": {"steps": (Step(ShippingScheduled),)},
+        "notify_customer": {
+            "consumes": ShippingScheduled,
+            "steps": (Step(CustomerNotified, final=True),),
         },
     },
-    "an end that somebody hears": {"tell_customer": {"hears": ShippingScheduled}},
-    "another failure": {
-        "reserve_inventory": {
-            "says": (InventoryReserved, InventoryFailed, InventoryUnknown),
-            "failures": (InventoryFailed, InventoryUnknown),
-            "ends": (InventoryFailed.status, InventoryUnknown.status),
-        }
+    "a final event with a consumer": {"notify_customer": {"consumes": ShippingScheduled}},
+    "another failure": {"reserve_inventory": {"steps": FAILURES}},
+    "two steps to one final status": {
+        "release_inventory": {"steps": (Step(status=InventoryFailed.status, final=True),)}
     },
-    "two ends of one status": {"release_inventory": {"ends": (InventoryFailed.status,)}},
-    "an event that two hear": {"audit_orders": {"hears": OrderCreated}},
-    "a failure that two hear": {"apologize_to_customer": {"hears": PaymentFailed}},
+    "an event with two consumers": {"audit_orders": {"consumes": OrderCreated}},
+    "a failure with two consumers": {"apologize_to_customer": {"consumes": PaymentFailed}},
     "a failure at once": {
         "create_order": {
-            "says": (OrderCreated, InventoryUnknown),
-            "failures": (InventoryUnknown,),
-            "ends": (InventoryUnknown.status,),
+            "steps": (Step(OrderCreated), Step(InventoryUnknown, failure=True, final=True))
         }
     },
     "all of it": {
-        "tell_customer": {"hears": ShippingScheduled},
-        "apologize_to_customer": {"hears": PaymentFailed},
-        "reserve_inventory": {
-            "says": (InventoryReserved, InventoryFailed, InventoryUnknown),
-            "failures": (InventoryFailed, InventoryUnknown),
-            "ends": (InventoryFailed.status, InventoryUnknown.status),
-        },
+        "notify_customer": {"consumes": ShippingScheduled},
+        "apologize_to_customer": {"consumes": PaymentFailed},
+        "reserve_inventory": {"steps": FAILURES},
     },
 }
 
@@ -134,19 +135,23 @@ def test_every_service_event_and_status_has_its_name_beside_it(grown: Flow) -> N
         *(event.name for event in grown.events),
         *(status.name for status in grown.statuses),
     }
-    ends = [status.name.lower().replace("_", " ") for status in grown.statuses if status.end]
+    ends = [status.name.lower().replace("_", " ") for status in grown.statuses if status.final]
     assert names | set(ends) <= texts
 
 
 def test_every_service_and_end_is_a_box(grown: Flow) -> None:
     boxes = [*ET.fromstring(draw(grown)).iter(f"{SVG}rect")]
 
-    ends = [status for status in grown.statuses if status.end]
-    silent = [one for one in grown.transitions if one.says is None and one.to == "INVENTORY_FAILED"]
+    ends = [status for status in grown.statuses if status.final]
+    silent = [
+        one for one in grown.transitions if one.publishes is None and one.to == "INVENTORY_FAILED"
+    ]
     assert len(boxes) == 1 + len(grown.services) + len(ends) + len(silent)
 
 
-def test_every_event_leads_from_who_says_it_to_who_hears_it_and_to_its_end(grown: Flow) -> None:
+def test_every_event_leads_from_its_producer_to_its_consumers_and_to_its_final_status(
+    grown: Flow,
+) -> None:
     picture = ET.fromstring(draw(grown))
 
     drawn = {
@@ -155,12 +160,12 @@ def test_every_event_leads_from_who_says_it_to_who_hears_it_and_to_its_end(grown
         if arrow.get("data-from") and arrow.get("data-event")
     }
 
-    heard = {(e.name, e.said_by, hearer) for e in grown.events for hearer in e.heard_by}
-    ended = {(e.name, e.said_by, e.status) for e in grown.events if e.end}
-    assert drawn == heard | ended
+    consumed = {(e.name, e.producer, one) for e in grown.events for one in e.consumers}
+    ended = {(e.name, e.producer, e.status) for e in grown.events if e.final}
+    assert drawn == consumed | ended
 
 
-def test_the_way_without_a_failure_is_one_straight_line(grown: Flow) -> None:
+def test_the_path_without_a_failure_is_one_straight_line(grown: Flow) -> None:
     layout = lay_out(grown)
 
     line = [box for box in layout.boxes if box.y == layout.boxes[0].y]
@@ -212,28 +217,29 @@ def test_no_line_runs_through_a_box(grown: Flow) -> None:
     assert list(_struck(layout)) == []
 
 
-def test_the_picture_is_told_in_words_too(flow: Flow) -> None:
+def test_the_picture_has_a_description_in_words(flow: Flow) -> None:
     picture = ET.fromstring(draw(flow))
 
     title, description = picture.findtext(f"{SVG}title"), picture.findtext(f"{SVG}desc")
 
     assert picture.get("role") == "img"
-    assert title == "The saga: 5 services, 6 events, from its first to its ends"
+    assert title == "The saga: 5 services, 6 events, and its final statuses"
     assert description == (
-        "create_order answers POST /orders and says OrderCreated: CREATED. "
-        "reserve_inventory hears OrderCreated and says InventoryReserved: INVENTORY_RESERVED. "
-        "reserve_inventory hears OrderCreated and says the failure InventoryFailed: "
-        "INVENTORY_FAILED, an end. "
-        "charge_payment hears InventoryReserved and says the pivot PaymentCharged: "
+        "create_order serves POST /orders and publishes OrderCreated: CREATED. "
+        "reserve_inventory consumes OrderCreated and publishes InventoryReserved: "
+        "INVENTORY_RESERVED. "
+        "reserve_inventory consumes OrderCreated and publishes the failure InventoryFailed: "
+        "INVENTORY_FAILED, final. "
+        "charge_payment consumes InventoryReserved and publishes the pivot PaymentCharged: "
         "PAYMENT_CHARGED. "
-        "charge_payment hears InventoryReserved and says the failure PaymentFailed: "
+        "charge_payment consumes InventoryReserved and publishes the failure PaymentFailed: "
         "PAYMENT_FAILED. "
-        "notify_shipping hears PaymentCharged and says ShippingScheduled: "
-        "SHIPPING_SCHEDULED, an end. "
-        "release_inventory hears PaymentFailed, undoes INVENTORY_RESERVED and says nothing: "
-        "INVENTORY_RELEASED, an end. "
+        "notify_shipping consumes PaymentCharged and publishes ShippingScheduled: "
+        "SHIPPING_SCHEDULED, final. "
+        "release_inventory consumes PaymentFailed, compensates INVENTORY_RESERVED and publishes "
+        "nothing: INVENTORY_RELEASED, final. "
         "After PaymentCharged it only goes forward. "
-        "resume_orders, beside the flow, says again what was said."
+        "resume_orders, beside the flow, re-publishes stored events."
     )
 
 
@@ -261,13 +267,13 @@ def _texts(svg: str) -> Iterator[tuple[str, Area]]:
 
 
 def _point(path: ET.Element) -> tuple[int, int]:
-    """Answer where a path begins."""
+    """Return where a path begins."""
     x, y, *_ = re.findall(r"-?\d+", path.get("d", ""))
     return int(x), int(y)
 
 
 def _struck(layout: Layout) -> Iterator[tuple[str, str]]:
-    """Yield each line down that a box stands in the way of."""
+    """Yield each line down that a box blocks."""
     for arrow in layout.arrows:
         for box in layout.boxes:
             between = arrow.start.bottom < box.y < arrow.end.y - HEIGHT

@@ -17,7 +17,7 @@ def test_a_service_that_crashes_at_import_is_named_with_its_error(tmp_path: Path
 
     assert started.returncode == 0, started.stderr
     assert stuck.returncode == 1
-    # Where it stands by then depends on how fast the other functions start.
+    # Its status by then depends on how fast the other functions start.
     assert "did not end in 1 s" in stuck.stdout
     assert "charge_payment does not start: " in stuck.stdout
     assert "no such key" in stuck.stdout

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness import environment
-from harness.deploy import PREFIX, session, stack_name
+from harness.cli import COMMANDS, parser
+from harness.deploy import session
 from harness.emulator import ROOT
+from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders
 from tests.e2e.shop import eventually
 
@@ -46,7 +48,7 @@ def test_up_shows_what_it_does_and_how_to_order(tmp_path: Path) -> None:
     assert _is_gone(_pid(found))
 
 
-def test_a_second_up_says_that_one_runs(running: Path) -> None:
+def test_a_second_up_reports_that_one_runs(running: Path) -> None:
     again = _saga(running, "up", "--detach")
 
     found = environment.find(running)
@@ -55,7 +57,7 @@ def test_a_second_up_says_that_one_runs(running: Path) -> None:
     assert again.stdout == f"Running already: {found.api_url} (`saga down` stops it)\n"
 
 
-def test_down_twice_says_that_nothing_runs(tmp_path: Path) -> None:
+def test_down_twice_reports_that_nothing_runs(tmp_path: Path) -> None:
     stopped = _saga(tmp_path, "down")
 
     assert (stopped.returncode, stopped.stdout) == (0, "Nothing was running.\n")
@@ -88,7 +90,7 @@ def test_trigger_counts_how_many_orders_ended_where(running: Path) -> None:
     }
 
 
-def test_trigger_says_where_an_order_stands_that_did_not_end_in_time(running: Path) -> None:
+def test_trigger_shows_the_status_of_an_order_that_did_not_end_in_time(running: Path) -> None:
     found = environment.find(running)
     assert found is not None
     events = session().client("events", endpoint_url=found.endpoint)
@@ -99,10 +101,10 @@ def test_trigger_says_where_an_order_stands_that_did_not_end_in_time(running: Pa
     events.enable_rule(**rule)
 
     assert stuck.returncode == 1
-    assert "did not end in 0.5 s: it stands at INVENTORY_RESERVED since 20" in stuck.stdout
+    assert "did not end in 0.5 s: order is now INVENTORY_RESERVED, since 20" in stuck.stdout
 
 
-def test_trigger_passes_on_what_the_api_refuses(running: Path) -> None:
+def test_trigger_shows_why_the_api_refuses_an_order(running: Path) -> None:
     refused = _saga(running, "trigger", "--quantity", "0", "--amount", "-5")
 
     assert refused.returncode == 1
@@ -112,7 +114,7 @@ def test_trigger_passes_on_what_the_api_refuses(running: Path) -> None:
     )
 
 
-def test_order_shows_the_way_and_the_record_of_one_order(running: Path) -> None:
+def test_order_shows_the_steps_and_the_record_of_one_order(running: Path) -> None:
     record = _saga(running, "trigger", "--sku", "OUT-OF-STOCK").stdout.splitlines()[-1]
 
     shown = _saga(running, "order", json.loads(record)["orderId"])
@@ -127,18 +129,18 @@ def test_an_unknown_order_is_one_sentence(running: Path) -> None:
 
     assert unknown.returncode == 1
     assert unknown.stderr == (
-        "saga: No record of order nonsense: No order has this id: use the one that POST answered.\n"
+        "saga: No record of order nonsense: No order has this id: use the one that POST returned.\n"
     )
 
 
-def test_trace_tells_each_step_and_what_was_compensated(running: Path) -> None:
+def test_trace_shows_each_step_and_what_was_compensated(running: Path) -> None:
     record = json.loads(_saga(running, "trigger", "--scenario", "declined").stdout.splitlines()[-1])
 
-    told = _saga(running, "trace", record["orderId"], "--follow")
+    shown = _saga(running, "trace", record["orderId"], "--follow")
     parsed = json.loads(_saga(running, "trace", record["orderId"], "--json").stdout)
 
-    first, *steps, compensated = told.stdout.splitlines()
-    assert told.returncode == 0
+    first, *steps, compensated = shown.stdout.splitlines()
+    assert shown.returncode == 0
     assert first == f"order {record['orderId']}, trace {record['orderId'].replace('-', '')}"
     assert [line.split()[-1] for line in steps] == [
         "OrderCreated",
@@ -146,7 +148,7 @@ def test_trace_tells_each_step_and_what_was_compensated(running: Path) -> None:
         "PaymentFailed",
         "here",
     ]
-    assert compensated == "compensated: INVENTORY_RESERVED was undone (card declined)"
+    assert compensated == "compensated: INVENTORY_RESERVED (card declined)"
     assert [step["service"] for step in parsed["steps"]] == [
         "create_order",
         "reserve_inventory",
@@ -171,12 +173,12 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
         _saga(running, "resume")
         ended = _saga(running, "trace", order_id, "--follow")
 
-    waits = "waits for notify_shipping to take PaymentCharged, attempt 1, since "
+    waits = "waits for notify_shipping to consume PaymentCharged, attempt 1, since "
     assert waits in stuck.stdout
     assert "OVERDUE" in stuck.stdout
     [line] = [line for line in listed.stdout.splitlines() if order_id in line]
     assert "PAYMENT_CHARGED     waits for notify_shipping" in line
-    assert "on their way" in listed.stdout.splitlines()[-1]
+    assert "in progress" in listed.stdout.splitlines()[-1]
     assert "SHIPPING_SCHEDULED" in ended.stdout
     assert "waits for" not in ended.stdout
 
@@ -186,7 +188,7 @@ def test_trace_wants_one_order_or_all_that_are_open(running: Path, arguments: li
     refused = _saga(running, "trace", *arguments)
 
     assert refused.returncode == 1
-    assert "Name one order, or say --open" in refused.stderr
+    assert "Name one order, or give --open" in refused.stderr
 
 
 def test_stock_is_shown_and_set(running: Path) -> None:
@@ -197,17 +199,17 @@ def test_stock_is_shown_and_set(running: Path) -> None:
     assert set_.stdout.split() == ["MUGS", "7"]
     assert ["MUGS", "7"] in [line.split() for line in all_.stdout.splitlines()]
     assert unknown.returncode == 1
-    assert "`saga stock NO-SUCH-THING 10` stocks ten" in unknown.stderr
+    assert "`saga stock NO-SUCH-THING 10` adds ten" in unknown.stderr
 
 
-def test_logs_show_what_one_function_said_of_an_order(running: Path) -> None:
+def test_logs_show_what_one_function_logged_of_an_order(running: Path) -> None:
     record = json.loads(_saga(running, "trigger").stdout.splitlines()[-1])
 
     shown = _saga(running, "logs", "charge_payment")
 
     # Functions that run side by side may log in another order than they were called in.
-    [said] = [line for line in shown.stdout.splitlines() if record["orderId"] in line]
-    line = json.loads(said.removeprefix("charge_payment").strip())
+    [found] = [line for line in shown.stdout.splitlines() if record["orderId"] in line]
+    line = json.loads(found.removeprefix("charge_payment").strip())
     assert shown.returncode == 0
     measured = {line.pop(name) is None for name in ("_aws", "stepMilliseconds", "ageMilliseconds")}
     assert measured == {False}
@@ -217,11 +219,11 @@ def test_logs_show_what_one_function_said_of_an_order(running: Path) -> None:
         "message": "payment decided",
         "orderId": record["orderId"],
         "traceId": record["orderId"].replace("-", ""),
-        "heard": "InventoryReserved",
+        "consumed": "InventoryReserved",
         "function": "order-saga-charge-payment",
-        "outcome": "recorded",
+        "outcome": "applied",
         "status": "PAYMENT_CHARGED",
-        "detailType": "PaymentCharged",
+        "published": "PaymentCharged",
     }
 
 
@@ -252,7 +254,7 @@ def test_a_service_that_does_not_exist_is_one_sentence(running: Path) -> None:
         ["redrive"],
     ],
 )
-def test_without_an_environment_a_command_says_how_to_start_one(
+def test_without_an_environment_a_command_shows_how_to_start_one(
     tmp_path: Path, command: list[str]
 ) -> None:
     refused = _saga(tmp_path, *command)
@@ -276,7 +278,7 @@ def test_a_taken_port_is_one_sentence_and_nothing_is_left(tmp_path: Path) -> Non
     assert environment.find(tmp_path) is None
 
 
-def test_without_node_the_sentence_says_to_install_it(tmp_path: Path) -> None:
+def test_without_node_the_message_is_to_install_it(tmp_path: Path) -> None:
     refused = _saga(tmp_path, "up", "--detach", PATH=str(tmp_path))
 
     assert refused.returncode == 1
@@ -352,6 +354,47 @@ def test_a_down_elsewhere_ends_the_command_in_peace(tmp_path: Path) -> None:
     assert output.endswith("Stopped by `saga down`.\n")
 
 
+@pytest.mark.parametrize("name", [one.name for one in COMMANDS if one.deployed])
+def test_every_command_that_speaks_to_a_deployment_takes_its_prefix(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        parser().parse_args([name, "--help"])
+
+    assert "--prefix" in capsys.readouterr().out
+
+
+def test_the_commands_without_a_prefix_are_those_that_speak_to_no_deployment() -> None:
+    assert {one.name for one in COMMANDS if not one.deployed} == {"build", "demo", "flow"}
+
+
+def test_a_prefix_names_everything_of_a_deployment(tmp_path: Path) -> None:
+    started = _saga(tmp_path, "up", "--detach", "--prefix", "shop")
+    try:
+        ordered = _saga(tmp_path, "trigger", SAGA_PREFIX="shop")
+        listed = _saga(tmp_path, "trace", "--open", "--prefix", "shop")
+        failed = _saga(tmp_path, "failures", "--prefix", "shop")
+        other = _saga(tmp_path, "trace", "--open")
+    finally:
+        stopped = _saga(tmp_path, "down", "--prefix", "shop")
+
+    assert "Deploying shop-charge-payment ..." in started.stdout
+    assert "SHIPPING_SCHEDULED" in ordered.stdout
+    assert listed.stdout.endswith("0 in progress, 0 overdue.\n")
+    assert failed.stdout == "0 transient, 0 poison.\n"
+    assert other.returncode == 1
+    assert "is deployed as shop, not order-saga: add --prefix shop" in other.stderr
+    assert stopped.stdout == "Stopped.\n"
+
+
+@pytest.mark.parametrize("prefix", ["", "Shop", "1shop", "shop-", "my shop", "s" * 33])
+def test_a_prefix_that_cannot_begin_a_name_is_refused(tmp_path: Path, prefix: str) -> None:
+    refused = _saga(tmp_path, "trace", "--open", "--prefix", prefix)
+
+    assert refused.returncode == 2
+    assert "use 2 to 32 lower-case letters, digits and hyphens" in refused.stderr
+
+
 def _saga(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "harness", "--home", str(home), *arguments],
@@ -371,7 +414,7 @@ def _stay(home: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that run in the background are deaf to Ctrl-C, and so would be what they start.
+        # Tests that run in the background ignore Ctrl-C, and so would be what they start.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
@@ -399,7 +442,7 @@ def _is_gone(group: int) -> bool:
 
 
 def _processes_with(text: str) -> list[str]:
-    """Answer the processes whose environment has this text, as an emulator's has its home."""
+    """Return the processes whose environment has this text, as an emulator's has its home."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""What waits in a failure queue is told apart, held, and put back so that nothing is lost."""
+"""Failure records are unwrapped, leased, and redriven so that nothing is lost."""
 
 import json
 from typing import Any, cast
@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.environment import Clients
-from harness.failures import Failure, hold, unwrap
+from harness.failures import Failure, lease, unwrap
+from harness.redrive import redrive
 from tests.records import dead_letter_attributes, given_up
 from tests.world import ORDER_ID, sample
 
@@ -19,7 +20,7 @@ def test_a_functions_record_is_unwrapped_to_its_event_and_its_error() -> None:
     failure = unwrap(given_up(EVENT), {})
 
     assert json.loads(failure.payload) == EVENT
-    assert _told(failure) == (
+    assert _summary(failure) == (
         "InventoryReserved",
         ORDER_ID,
         "transient",
@@ -27,13 +28,13 @@ def test_a_functions_record_is_unwrapped_to_its_event_and_its_error() -> None:
     )
 
 
-def test_a_rules_dead_letter_is_unwrapped_to_its_event_and_its_hindrance() -> None:
+def test_a_rules_dead_letter_is_unwrapped_to_its_event_and_its_reason() -> None:
     body = json.dumps(EVENT)
 
     failure = unwrap(body, dead_letter_attributes())
 
     assert failure.payload == body.encode()
-    assert _told(failure) == (
+    assert _summary(failure) == (
         "InventoryReserved",
         ORDER_ID,
         "transient",
@@ -48,8 +49,8 @@ def test_a_dead_letter_that_lost_its_attributes_is_still_an_event() -> None:
     assert failure.reason == "not delivered: no reason is given"
 
 
-@pytest.mark.parametrize("error", ["EnvelopeError", "Contradiction"])
-def test_an_event_that_its_service_can_never_take_is_poison(error: str) -> None:
+@pytest.mark.parametrize("error", ["EnvelopeError", "EventMismatchError"])
+def test_an_event_that_its_service_can_never_process_is_poison(error: str) -> None:
     response = {"errorType": error, "errorMessage": "InventoryReserved: wrong"}
 
     failure = unwrap(given_up(EVENT, responsePayload=response), {})
@@ -58,14 +59,14 @@ def test_an_event_that_its_service_can_never_take_is_poison(error: str) -> None:
     assert failure.reason == f"{error}: InventoryReserved: wrong"
 
 
-def test_an_event_that_grew_too_old_was_never_answered_and_is_transient() -> None:
+def test_an_event_that_grew_too_old_has_no_response_and_is_transient() -> None:
     context = {"condition": "EventAgeExceeded", "approximateInvokeCount": 0}
 
     failure = unwrap(
         given_up(EVENT, requestContext=context, responseContext=None, responsePayload=None), {}
     )
 
-    assert _told(failure) == ("InventoryReserved", ORDER_ID, "transient", "EventAgeExceeded")
+    assert _summary(failure) == ("InventoryReserved", ORDER_ID, "transient", "EventAgeExceeded")
 
 
 def test_a_process_that_died_gave_no_type_of_error_and_is_transient() -> None:
@@ -79,7 +80,7 @@ def test_a_process_that_died_gave_no_type_of_error_and_is_transient() -> None:
     )
 
 
-def test_an_event_is_handed_on_byte_for_byte() -> None:
+def test_an_event_is_kept_byte_for_byte() -> None:
     spaced = '{ "detail-type": "X",  "detail": {"orderId": "caf\\u00e9", "amount": 1.50} }'
 
     failure = unwrap(f'{{"requestContext": {{"condition": "C"}}, "requestPayload": {spaced}}}', {})
@@ -92,7 +93,7 @@ def test_what_is_neither_an_event_nor_a_record_of_one_is_poison(body: str) -> No
     failure = unwrap(body, {})
 
     assert failure.payload == body.encode()
-    assert _told(failure) == (
+    assert _summary(failure) == (
         None,
         None,
         "poison",
@@ -105,67 +106,91 @@ def test_a_record_of_a_call_that_was_no_event_has_no_order() -> None:
 
     failure = unwrap(given_up({}, responsePayload=response), {})
 
-    assert _told(failure) == (None, None, "poison", "EnvelopeError: envelope: wrong")
+    assert _summary(failure) == (None, None, "poison", "EnvelopeError: envelope: wrong")
 
 
-def test_a_message_that_a_queue_hands_out_twice_is_held_once_and_let_go_of_once() -> None:
+def test_a_message_that_a_queue_delivers_twice_is_leased_once_and_released_once() -> None:
     queue = MemoryQueue("one", "two", "one")
 
-    with hold(_clients(queue, MemoryFunction()), ["charge_payment"]) as held:
-        ids = [message.message_id for message in held.messages]
+    with lease(_clients(queue, MemoryFunction()), ["charge_payment"]) as leased:
+        ids = [message.message_id for message in leased.messages]
 
-    # Of those that wait, the oldest comes first; this queue hands it out last.
+    # The oldest message comes first; this queue delivers it last.
     assert ids == ["two", "one"]
-    # A message obeys only the receipt that was given last.
+    # Only the last receipt of a message is valid.
     assert queue.released == ["one again", "two"]
 
 
 def test_a_message_is_deleted_only_after_its_event_was_accepted() -> None:
-    queue, function = MemoryQueue("one"), MemoryFunction(refuses=True)
+    queue, function = MemoryQueue("one"), MemoryFunction(refusals=1)
 
-    with hold(_clients(queue, function), ["charge_payment"]) as held:
-        [message] = held.messages
+    with lease(_clients(queue, function), ["charge_payment"]) as leased:
+        [message] = leased.messages
         with pytest.raises(ClientError):
-            held.put_back(message)
+            leased.redrive(message)
 
     assert queue.deleted == []
     assert queue.released == ["one"]
 
 
-def test_what_was_put_back_is_deleted_and_not_let_go_of() -> None:
+def test_a_redriven_message_is_deleted_and_not_released() -> None:
     queue, function = MemoryQueue("one"), MemoryFunction()
 
-    with hold(_clients(queue, function), ["charge_payment"]) as held:
-        [message] = held.messages
-        held.put_back(message)
+    with lease(_clients(queue, function), ["charge_payment"]) as leased:
+        [message] = leased.messages
+        leased.redrive(message)
 
     assert function.called == [("order-saga-charge-payment", "Event", EVENT)]
     assert queue.deleted == ["one"]
     assert queue.released == []
 
 
-def test_a_reader_that_is_interrupted_lets_go_of_what_it_held() -> None:
+def test_an_interrupted_reader_releases_its_messages() -> None:
     queue = MemoryQueue("one")
 
     with (
         pytest.raises(KeyboardInterrupt),
-        hold(_clients(queue, MemoryFunction()), ["charge_payment"]),
+        lease(_clients(queue, MemoryFunction()), ["charge_payment"]),
     ):
         raise KeyboardInterrupt
 
     assert queue.released == ["one"]
 
 
+def test_a_message_that_is_refused_stays_and_the_others_are_redriven() -> None:
+    queue, function = MemoryQueue("one", "two"), MemoryFunction(refusals=1)
+
+    with lease(_clients(queue, function), ["charge_payment"]) as leased:
+        results = list(redrive(leased))
+
+    assert [bool(one.stays) for one in results] == [True, False]
+    assert results[0].stays is not None
+    assert results[0].stays.startswith("refused: ")
+    assert (queue.deleted, queue.released) == (["one"], ["two"])
+
+
+def test_poison_stays_unless_it_is_asked_for_and_a_dry_run_sends_nothing() -> None:
+    queue, function = MemoryQueue("one", body="no event"), MemoryFunction()
+
+    with lease(_clients(queue, function), ["charge_payment"]) as leased:
+        kept, tried = list(redrive(leased)), list(redrive(leased, poison=True, dry_run=True))
+
+    reason = "poison: neither an event nor a function's record of one"
+    assert [one.stays for one in kept + tried] == [reason, None]
+    assert (function.called, queue.deleted) == ([], [])
+
+
 class MemoryQueue:
-    """A queue that hands out these messages, one at a time, as SQS may: the same one twice."""
+    """A queue that delivers these messages, one at a time, as SQS may: the same one twice."""
 
     # The errors of the real client, which the code under test catches by their names.
     exceptions = boto3.client("sqs", "us-east-1").exceptions
 
-    def __init__(self, *message_ids: str) -> None:
+    def __init__(self, *message_ids: str, body: str = json.dumps(EVENT)) -> None:
+        self._body = body
         self._waiting = list(message_ids)
         self._sent = {one: 1769850000000 - n for n, one in enumerate(dict.fromkeys(message_ids))}
-        self._handed_out: set[str] = set()
+        self._delivered: set[str] = set()
         self.deleted: list[str] = []
         self.released: list[str] = []
 
@@ -179,12 +204,12 @@ class MemoryQueue:
         if not self._waiting:
             return {}
         one = self._waiting.pop(0)
-        receipt = f"{one} again" if one in self._handed_out else one
-        self._handed_out.add(one)
+        receipt = f"{one} again" if one in self._delivered else one
+        self._delivered.add(one)
         message = {
             "MessageId": one,
             "ReceiptHandle": receipt,
-            "Body": json.dumps(EVENT),
+            "Body": self._body,
             "Attributes": {"SentTimestamp": str(self._sent[one])},
         }
         return {"Messages": [message]}
@@ -198,14 +223,15 @@ class MemoryQueue:
 
 
 class MemoryFunction:
-    """Lambda, accepting what it is given, or refusing it."""
+    """Lambda, accepting events after so many refusals."""
 
-    def __init__(self, *, refuses: bool = False) -> None:
-        self._refuses = refuses
+    def __init__(self, *, refusals: int = 0) -> None:
+        self._refusals = refusals
         self.called: list[tuple[str, str, Any]] = []
 
     def invoke(self, **request: Any) -> dict[str, int]:
-        if self._refuses:
+        if self._refusals:
+            self._refusals -= 1
             raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
         event = json.loads(request["Payload"])
         self.called.append((request["FunctionName"], request["InvocationType"], event))
@@ -214,6 +240,8 @@ class MemoryFunction:
 
 class MemoryClients:
     """A queue and a function in the place of AWS's."""
+
+    prefix = "order-saga"
 
     def __init__(self, queue: MemoryQueue, function: MemoryFunction) -> None:
         self._clients = {"sqs": queue, "lambda": function}
@@ -226,5 +254,5 @@ def _clients(queue: MemoryQueue, function: MemoryFunction) -> Clients:
     return cast("Clients", MemoryClients(queue, function))
 
 
-def _told(failure: Failure) -> tuple[str | None, str | None, str, str]:
+def _summary(failure: Failure) -> tuple[str | None, str | None, str, str]:
     return failure.event, failure.order_id, failure.kind, failure.reason

@@ -7,20 +7,20 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from harness.errors import UserError
 from harness.orders import SCENARIOS, TRIES, Orders
-from harness.trouble import Trouble
 
 
 class Shop(HTTPServer):
     """An API that is not available so many times, and notes the key of each order."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Door)
+        super().__init__(("127.0.0.1", 0), Endpoint)
         self.away = 0
         self.keys: list[str] = []
 
 
-class Door(BaseHTTPRequestHandler):
+class Endpoint(BaseHTTPRequestHandler):
     server: Shop
 
     def do_POST(self) -> None:
@@ -41,7 +41,7 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, format: str, *values: object) -> None:  # noqa: A002
-        """Say nothing of requests."""
+        """Log no request."""
 
 
 @pytest.fixture
@@ -54,7 +54,9 @@ def shop() -> Iterator[Shop]:
         serving.join()
 
 
-def test_an_order_that_finds_nobody_in_is_sent_again_with_the_same_key(shop: Shop) -> None:
+def test_an_order_is_sent_again_with_the_same_key_while_the_api_is_not_available(
+    shop: Shop,
+) -> None:
     shop.away = TRIES - 1
 
     with Orders(f"http://127.0.0.1:{shop.server_port}") as orders:
@@ -65,7 +67,7 @@ def test_an_order_that_finds_nobody_in_is_sent_again_with_the_same_key(shop: Sho
     assert len(set(shop.keys)) == 1
 
 
-def test_an_order_is_followed_past_a_moment_in_which_nobody_is_in(shop: Shop) -> None:
+def test_an_order_is_followed_past_a_time_in_which_the_api_is_not_available(shop: Shop) -> None:
     shop.away = TRIES - 1
 
     with Orders(f"http://127.0.0.1:{shop.server_port}") as orders:
@@ -74,12 +76,12 @@ def test_an_order_is_followed_past_a_moment_in_which_nobody_is_in(shop: Shop) ->
     assert record["status"] == "INVENTORY_FAILED"
 
 
-def test_an_order_is_given_up_with_the_words_of_the_api(shop: Shop) -> None:
+def test_an_order_is_given_up_with_the_message_of_the_api(shop: Shop) -> None:
     shop.away = TRIES
 
     with (
         Orders(f"http://127.0.0.1:{shop.server_port}") as orders,
-        pytest.raises(Trouble, match=r"The order was refused: Send it again\."),
+        pytest.raises(UserError, match=r"The order was refused: Send it again\."),
     ):
         orders.place(SCENARIOS["happy"])
 

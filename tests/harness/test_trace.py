@@ -1,4 +1,4 @@
-"""Where an order is on the map, read from what is stored with it."""
+"""The trace of an order, read from what is stored with it, on a frozen flow."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from harness import flow
-from harness.trace import GIVEN_UP, INDEX, trace
-from plumbing.step import written
-from resume_orders import orders as resume_orders
-from tests.world import SAMPLES
+from harness.flow.read import read
+from harness.trace import trace
+from plumbing.step import format_timestamp
+from resume_orders.orders import GIVEN_UP
+from tests.flow import example
+
+FLOW = read(example.found())
+SAMPLES = {name: sample for name, (sample, _) in example.found().contracts.items()}
 
 PLACED = datetime(2026, 1, 31, 9, tzinfo=UTC)
 STATUSES = ["CREATED", "INVENTORY_RESERVED", "PAYMENT_FAILED", "INVENTORY_RELEASED"]
@@ -18,24 +21,24 @@ EVENTS = ["OrderCreated", "InventoryReserved", "PaymentFailed", "PaymentFailed"]
 
 
 def _item(steps: int, **changes: Any) -> dict[str, Any]:
-    """Answer a declined order that made so many steps, a second apart."""
+    """Return a declined order that made so many steps, a second apart."""
     sample = SAMPLES[EVENTS[steps - 1]]
-    times = [written(PLACED + timedelta(seconds=second)) for second in range(steps)]
+    times = [format_timestamp(PLACED + timedelta(seconds=second)) for second in range(steps)]
     return {
         "orderId": sample["detail"]["orderId"],
         "status": STATUSES[steps - 1],
         "history": [{"status": s, "at": at} for s, at in zip(STATUSES, times, strict=False)],
-        "event": {"detailType": EVENTS[steps - 1], "detail": json.dumps(sample["detail"])},
+        "outbox": {"detailType": EVENTS[steps - 1], "detail": json.dumps(sample["detail"])},
         "openShard": "9",
         **changes,
     }
 
 
-def test_a_way_is_told_step_by_step_with_who_heard_and_said_what() -> None:
-    found = trace(_item(4, failureReason="card declined"), flow.load(), PLACED)
+def test_each_step_has_its_service_what_it_consumed_and_what_it_published() -> None:
+    found = trace(_item(4, failureReason="card declined"), FLOW, PLACED)
 
     assert [
-        (step.status, step.service, step.heard, step.said, step.waited_milliseconds)
+        (step.status, step.service, step.consumed, step.published, step.waited_milliseconds)
         for step in found.steps
     ] == [
         ("CREATED", "create_order", None, "OrderCreated", None),
@@ -49,10 +52,10 @@ def test_a_way_is_told_step_by_step_with_who_heard_and_said_what() -> None:
 
 
 @pytest.mark.parametrize(("minutes", "overdue"), [(3, False), (5, True)])
-def test_what_an_order_waits_for_is_overdue_after_the_patience(minutes: int, overdue: bool) -> None:
+def test_what_an_order_waits_for_is_overdue_after_so_long(minutes: int, overdue: bool) -> None:
     now = PLACED + timedelta(seconds=1, minutes=minutes)
 
-    found = trace(_item(2), flow.load(), now, patience=timedelta(minutes=4))
+    found = trace(_item(2), FLOW, now, overdue_after=timedelta(minutes=4))
 
     assert found.waits_for is not None
     assert (found.waits_for.service, found.waits_for.event) == (
@@ -63,18 +66,14 @@ def test_what_an_order_waits_for_is_overdue_after_the_patience(minutes: int, ove
     assert (found.waits_for.attempt, found.waits_for.gave_up) == (1, False)
 
 
-def test_what_the_sweep_said_again_is_an_attempt_more_until_it_gives_up() -> None:
-    due = PLACED + timedelta(minutes=9)
-    resumed = _item(2, resumes=2, due=written(due))
-    given_up = _item(2, resumes=8, due=written(due), openShard=GIVEN_UP)
+def test_each_resume_is_one_more_attempt_until_the_sweep_gives_up() -> None:
+    later = PLACED + timedelta(minutes=9)
+    resumed = _item(2, resumes=2, nextAttemptAt=format_timestamp(later))
+    given_up = _item(2, resumes=8, nextAttemptAt=format_timestamp(later), openShard=GIVEN_UP)
 
-    once, never = (trace(item, flow.load(), due).waits_for for item in (resumed, given_up))
+    once, never = (trace(item, FLOW, later).waits_for for item in (resumed, given_up))
 
     assert once is not None
-    assert (once.attempt, once.due, once.gave_up) == (3, due, False)
+    assert (once.attempt, once.next_attempt_at, once.gave_up) == (3, later, False)
     assert never is not None
     assert (never.attempt, never.gave_up) == (9, True)
-
-
-def test_the_index_is_called_here_as_the_sweep_calls_it() -> None:
-    assert (INDEX, GIVEN_UP) == (resume_orders.INDEX, resume_orders.GIVEN_UP)

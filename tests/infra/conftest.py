@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.deploy import PLATFORM, SERVICES, stack_name, synthesize
+from harness.deploy import synthesize
 from harness.environment import HOME
+from harness.names import PLATFORM, stack_name
+from harness.saga import SERVICES
 from tests.infra.simulator import Simulator
 from tests.infra.simulator import simulator as start_simulator
 
@@ -32,12 +34,12 @@ class Assembly:
         return self._load(f"{stack}.template.json")
 
     def resources(self, stack: str, kind: str) -> list[dict[str, Any]]:
-        """Answer the properties of a stack's resources of one kind."""
+        """Return the properties of a stack's resources of one kind."""
         found = self.template(stack)["Resources"].values()
         return [one.get("Properties", {}) for one in found if one["Type"] == kind]
 
     def grants(self, service: str) -> list[dict[str, Any]]:
-        """Answer the statements of the policies of a service's function."""
+        """Return the statements of the policies of a service's function."""
         stack = stack_name(service)
         role, _ = self.resource(stack, "AWS::Lambda::Function")["Role"]["Fn::GetAtt"]
         return [

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy import SERVICES
 from harness.emulator import ROOT
 from harness.images import images
+from harness.saga import SERVICES
 
 Tags = dict[str, str]
 
@@ -48,9 +48,17 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Tags:
         (_append("services/create_order/requirements.txt"), {"create_order"}),
         (_append("plumbing/log.py"), set(SERVICES)),
         (_append("services/charge_payment/README.md"), set()),
+        (_append("services/charge_payment/requirements.in"), set()),
         (_leave_behind, set()),
     ],
-    ids=["one service", "its requirements", "plumbing", "a README", "stray files"],
+    ids=[
+        "one service",
+        "its pinned requirements",
+        "plumbing",
+        "a README",
+        "unpinned requirements",
+        "stray files",
+    ],
 )
 def test_a_change_changes_the_images_that_have_it_and_no_other(
     tmp_path: Path, before: Tags, change: Callable[[Path], None], changed: set[str]

@@ -1,4 +1,4 @@
-"""The stacks: wired as the services say, allowed no more than they need, each by itself."""
+"""The stacks: wired as the services declare, allowed no more than they need, each by itself."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,19 @@ from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks
 
 from contracts import CONTRACTS
-from harness.deploy import PLATFORM, SERVICES, architecture, stack_name
+from harness.deploy import architecture
 from harness.emulator import ROOT
+from harness.names import PLATFORM, stack_name
+from harness.saga import SERVICES
 from infra.app import build_app
 from tests.grants import GRANTS
 from tests.infra.conftest import Assembly
 from tests.world import SAMPLES, sample
 
 ACCOUNT = SAMPLES["OrderCreated"]["account"]
-HEARERS = {service: c.detail_type for c in CONTRACTS for service in c.heard}
-SAYERS = {
-    service: [c.detail_type for c in CONTRACTS if c.said_by == service] for service in SERVICES
+CONSUMES = {service: c.detail_type for c in CONTRACTS for service in c.consumers}
+PUBLISHES = {
+    service: [c.detail_type for c in CONTRACTS if c.producer == service] for service in SERVICES
 }
 
 
@@ -35,7 +37,7 @@ def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_th
     }
     routes = assembly.resources(stack_name("create_order"), "AWS::ApiGatewayV2::Route")
 
-    assert rules == {stack_name(s): int(s in HEARERS) for s in SERVICES} | {PLATFORM: 0}
+    assert rules == {stack_name(s): int(s in CONSUMES) for s in SERVICES} | {PLATFORM: 0}
     assert functions == {stack_name(s): 1 for s in SERVICES} | {PLATFORM: 0}
     schedule = assembly.resource(stack_name("resume_orders"), "AWS::Scheduler::Schedule")
 
@@ -43,28 +45,37 @@ def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_th
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
 
 
-@pytest.mark.parametrize("service", HEARERS)
-def test_a_rule_matches_the_one_event_that_its_service_hears(
+@pytest.mark.parametrize("service", CONSUMES)
+def test_a_rule_matches_the_one_event_that_its_service_consumes(
     assembly: Assembly, service: str
 ) -> None:
     pattern = _pattern(assembly, service)
 
-    assert [name for name in SAMPLES if _matches(pattern, sample(name))] == [HEARERS[service]]
+    assert [name for name in SAMPLES if _matches(pattern, sample(name))] == [CONSUMES[service]]
 
 
-@pytest.mark.parametrize("service", HEARERS)
+@pytest.mark.parametrize("service", CONSUMES)
 @pytest.mark.parametrize("field", ["account", "source", "detail-type"])
-def test_a_rule_does_not_match_what_another_account_source_or_type_says(
+def test_a_rule_does_not_match_what_another_account_source_or_type_publishes(
     assembly: Assembly, service: str, field: str
 ) -> None:
     pattern = _pattern(assembly, service)
-    foreign = {**sample(HEARERS[service]), field: "another"}
+    foreign = {**sample(CONSUMES[service]), field: "another"}
 
     assert not _matches(pattern, foreign)
 
 
-@pytest.mark.parametrize("service", HEARERS)
-def test_what_cannot_be_handed_over_or_fails_goes_to_the_services_own_queue(
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_function_has_its_memory_and_its_time_out(assembly: Assembly, service: str) -> None:
+    function = assembly.resource(stack_name(service), "AWS::Lambda::Function")
+
+    # The sweep publishes the events of up to five hundred orders in a run.
+    assert function["MemorySize"] == 512
+    assert function["Timeout"] == (60 if service == "resume_orders" else 20)
+
+
+@pytest.mark.parametrize("service", CONSUMES)
+def test_what_cannot_be_delivered_or_fails_goes_to_the_services_own_queue(
     assembly: Assembly, service: str
 ) -> None:
     stack = stack_name(service)
@@ -98,9 +109,9 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
     expected = {("logs:CreateLogStream", "Log"), ("logs:PutLogEvents", "Log")}
     for table, actions in GRANTS[service].tables.items():
         expected |= {(f"dynamodb:{action}", f"table/order-saga-{table}") for action in actions}
-    if GRANTS[service].says or GRANTS[service].repeats:
+    if GRANTS[service].publishes or GRANTS[service].republishes:
         expected |= {("events:PutEvents", "event-bus/order-saga")}
-    if service in HEARERS:
+    if service in CONSUMES:
         expected |= {
             (f"sqs:{action}", "Failures")
             for action in ("SendMessage", "GetQueueAttributes", "GetQueueUrl")
@@ -109,8 +120,8 @@ def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: 
     assert all(statement["Effect"] == "Allow" for statement in statements)
 
 
-@pytest.mark.parametrize("service", HEARERS)
-def test_every_way_in_which_an_event_can_be_lost_has_an_alarm(
+@pytest.mark.parametrize("service", CONSUMES)
+def test_every_place_where_an_event_can_be_lost_has_an_alarm(
     assembly: Assembly, service: str
 ) -> None:
     watched = _watched(assembly, service)
@@ -155,7 +166,7 @@ def test_alarms_go_to_the_topic_that_is_named(tmp_path: Path) -> None:
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(topic,)}
 
 
-def test_the_runbook_knows_every_alarm(assembly: Assembly) -> None:
+def test_the_runbook_has_every_alarm(assembly: Assembly) -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text()
 
     alarms = {
@@ -204,7 +215,10 @@ def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: A
         {"AttributeName": "openShard", "KeyType": "HASH"},
         {"AttributeName": "createdAt", "KeyType": "RANGE"},
     ]
-    assert index["Projection"] == {"NonKeyAttributes": ["due"], "ProjectionType": "INCLUDE"}
+    assert index["Projection"] == {
+        "NonKeyAttributes": ["nextAttemptAt"],
+        "ProjectionType": "INCLUDE",
+    }
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -323,7 +337,7 @@ def _matches(pattern: dict[str, list[Any]], event: dict[str, Any]) -> bool:
 
 
 def _watched(assembly: Assembly, service: str) -> dict[str, float]:
-    """Answer the metrics that have an alarm, and from what value up."""
+    """Return the metrics that have an alarm, and from what value up."""
     alarms = assembly.resources(stack_name(service), "AWS::CloudWatch::Alarm")
     return {alarm["MetricName"]: alarm["Threshold"] for alarm in alarms if "MetricName" in alarm}
 
@@ -333,7 +347,7 @@ def _listed(one_or_more: str | list[str]) -> list[str]:
 
 
 def _arn_end(resource: Any) -> str:
-    """Answer what an ARN ends in, or the kind of the resource in the stack that it is of."""
+    """Return what an ARN ends in, or the kind of the resource in the stack that it is of."""
     match resource:
         case {"Fn::GetAtt": [str(name), "Arn"]}:
             return name[:-8]

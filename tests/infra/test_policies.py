@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from contracts import CONTRACTS
-from harness.deploy import PLATFORM, SERVICES, stack_name
+from harness.names import PLATFORM, stack_name
+from harness.saga import SERVICES
 from tests.grants import GRANTS, SOURCES, TABLES
 from tests.infra.conftest import Assembly
 from tests.infra.simulator import Request, Simulator
@@ -16,16 +17,16 @@ from tests.npm import needs_npm
 ACCOUNT, REGION = "111122223333", "eu-central-1"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/order-saga"
 DETAIL_TYPES = [contract.detail_type for contract in CONTRACTS]
-# The sources of all services, also of those that say nothing of their own, and two of strangers.
+# The sources of all services, also of those without events of their own, and two of strangers.
 ALL_SOURCES = [f"orders.{service}" for service in SERVICES] + ["orders", "aws.s3"]
-SAYERS = [service for service in SERVICES if GRANTS[service].says]
+PUBLISHES = [service for service in SERVICES if GRANTS[service].publishes]
 
 Policies = Sequence[Mapping[str, Any]]
 
 
 @needs_npm
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_may_say_its_own_events_under_its_own_name_and_nothing_else(
+def test_a_service_may_publish_its_own_events_under_its_own_source_and_nothing_else(
     assembly: Assembly, simulator: Simulator, service: str
 ) -> None:
     pairs = set(product(ALL_SOURCES, [*DETAIL_TYPES, "AnotherType"]))
@@ -33,12 +34,12 @@ def test_a_service_may_say_its_own_events_under_its_own_name_and_nothing_else(
     allowed = simulator.allowed(_policies(assembly, service), [_say([pair]) for pair in pairs])
 
     assert {_said(request) for request in allowed} == {
-        pair for pair in pairs if GRANTS[service].may_say(*pair)
+        pair for pair in pairs if GRANTS[service].may_publish(*pair)
     }
 
 
 @needs_npm
-@pytest.mark.parametrize("service", SAYERS)
+@pytest.mark.parametrize("service", PUBLISHES)
 def test_one_foreign_event_among_its_own_is_refused_and_so_is_one_without_a_name(
     assembly: Assembly, simulator: Simulator, service: str
 ) -> None:
@@ -59,7 +60,7 @@ def test_one_foreign_event_among_its_own_is_refused_and_so_is_one_without_a_name
 
 
 @needs_npm
-@pytest.mark.parametrize("service", SAYERS)
+@pytest.mark.parametrize("service", PUBLISHES)
 def test_a_service_speaks_on_the_bus_of_its_own_account_and_region_only(
     assembly: Assembly, simulator: Simulator, service: str
 ) -> None:
@@ -79,7 +80,7 @@ def test_a_service_speaks_on_the_bus_of_its_own_account_and_region_only(
 
 @needs_npm
 @pytest.mark.parametrize("service", SERVICES)
-def test_of_all_that_aws_can_be_asked_to_do_a_role_may_do_what_its_row_says(
+def test_of_all_aws_actions_a_role_may_do_what_its_row_grants(
     assembly: Assembly, simulator: Simulator, service: str
 ) -> None:
     resources = [arn for stack in assembly.stacks for arn in _arns(assembly, stack)]
@@ -150,13 +151,13 @@ def test_the_schedule_may_call_the_sweep_and_do_nothing_else(assembly: Assembly)
 
 
 def _own(service: str) -> tuple[str, str]:
-    """Answer the source and the detail-type of an event that is its own."""
-    [detail_type, *_] = sorted(GRANTS[service].says)
+    """Return the source and the detail-type of an event that is its own."""
+    [detail_type, *_] = sorted(GRANTS[service].publishes)
     return SOURCES[detail_type], detail_type
 
 
 def _say(pairs: Sequence[tuple[str, str]], bus: str = BUS) -> Request:
-    """Ask to say events of these sources and detail-types in one call."""
+    """Ask to publish events of these sources and detail-types in one call."""
     sources, detail_types = zip(*pairs, strict=True)
     context = {"events:source": sources, "events:detail-type": detail_types}
     return Request("events:PutEvents", bus, context)
@@ -169,14 +170,14 @@ def _said(request: Request) -> tuple[str, str]:
 
 
 def _policies(assembly: Assembly, service: str) -> Policies:
-    """Answer the policies of a service's role as they are once deployed."""
+    """Return the policies of a service's role as they are once deployed."""
     stack = stack_name(service)
     document = {"Version": "2012-10-17", "Statement": assembly.grants(service)}
     return [_resolve(assembly, stack, document)]
 
 
 def _arns(assembly: Assembly, stack: str) -> list[str]:
-    """Answer the ARN of every part of a stack that somebody could want to touch."""
+    """Return the ARN of every part of a stack that somebody could want to touch."""
     if stack == PLATFORM:
         return [BUS, BUS.replace("order-saga", "default"), *map(_table, TABLES)]
     resources = assembly.template(stack)["Resources"].values()

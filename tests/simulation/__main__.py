@@ -1,4 +1,4 @@
-"""`python -m tests.simulation`: explore, simulate, tell a story again, write the page."""
+"""`python -m tests.simulation`: explore, simulate, replay a story, write the pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.simulation.scenarios import SCENARIOS
 
 
 def explore_all(call: argparse.Namespace) -> int:
-    """Explore one scenario, or all, and tell the shortest way to the first failure."""
+    """Explore one scenario, or all, and print the shortest story of the first failure."""
     code = Code()
     chosen = [one for one in SCENARIOS if call.scenario in ("", one.name)]
     if not chosen:
@@ -33,7 +33,7 @@ def explore_all(call: argparse.Namespace) -> int:
 
 
 def story(call: argparse.Namespace) -> int:
-    """Tell a schedule again, by the code as it is or without one guard."""
+    """Replay a schedule, on the code as it is or without one guard."""
     scenarios = {one.name: one for one in SCENARIOS}
     guards = {guard.name: guard for guard in GUARDS}
     if call.scenario not in scenarios:
@@ -44,14 +44,17 @@ def story(call: argparse.Namespace) -> int:
         Code(guards[call.without].edits if call.without else ())
     )
     try:
-        told = replay(machine, [int(choice) for choice in call.schedule.split(".") if choice])
+        replayed = replay(machine, [int(choice) for choice in call.schedule.split(".") if choice])
     except (ValueError, IndexError):
-        print("This schedule cannot be gone: explore again, the code has changed.", file=sys.stderr)
+        print(
+            "This schedule does not fit the code, which has changed: explore again.",
+            file=sys.stderr,
+        )
         return 2
-    print("\n".join(told.lines(machine)))
-    if not told.broken:
+    print("\n".join(replayed.lines(machine)))
+    if not replayed.broken:
         print("  => everything holds")
-    return 1 if told.broken else 0
+    return 1 if replayed.broken else 0
 
 
 def simulate(call: argparse.Namespace) -> int:
@@ -76,9 +79,10 @@ def simulate(call: argparse.Namespace) -> int:
 
 
 def reliability(call: argparse.Namespace) -> int:
-    """Write docs/reliability.md."""
-    page.PAGE.write_text("\n".join(page.write()))
-    print(f"Wrote {page.PAGE.name}.")
+    """Write docs/reliability.md and docs/reliability-stories.md."""
+    for path, text in page.pages().items():
+        path.write_text(text)
+        print(f"Wrote {path.name}.")
     return 0
 
 

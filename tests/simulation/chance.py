@@ -8,24 +8,16 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from harness.saga import FINAL
 from tests.simulation.code import Code
-from tests.simulation.invariants import ENDS, LATER, Judge
-from tests.simulation.machine import (
-    FAULTS,
-    LOST,
-    MORNING,
-    TRIES,
-    Budget,
-    Delivery,
-    Machine,
-    Move,
-    Order,
-    State,
-)
-from tests.world import HEARD_BY
+from tests.simulation.faults import FAULTS, LOST
+from tests.simulation.invariants import LATER, Judge
+from tests.simulation.machine import Machine
+from tests.simulation.state import MORNING, TRIES, Budget, Delivery, Move, Order, State
+from tests.world import CONSUMERS
 
 ORDERS = 100
-SHELVES = {"COFFEE": 1000, "HOT": 12, "OUT-OF-STOCK": 0}
+SEED_STOCK = {"COFFEE": 1000, "HOT": 12, "OUT-OF-STOCK": 0}
 SKEW_SECONDS = 30
 AT_ONCE = 16
 JUDGED_EVERY = 20  # steps; what is broken stays broken
@@ -53,13 +45,13 @@ def live(seed: int, code: Code, orders: int = ORDERS) -> Day:
     def clock() -> datetime:
         return MORNING + timedelta(seconds=dice.uniform(-SKEW_SECONDS, SKEW_SECONDS))
 
-    machine = Machine(code, [], SHELVES, Budget(at_once=AT_ONCE), clock=clock)
+    machine = Machine(code, [], SEED_STOCK, Budget(at_once=AT_ONCE), clock=clock)
     judge, day = Judge(machine), Day(seed, 0, 0, Counter(), 0, 0, Counter(), ())
     state, to_come = machine.start, [_order(dice, number) for number in range(orders)]
     while to_come or state.queue or state.running:
         if to_come and dice.random() < 0.2:
             state = machine.post(state, to_come.pop())
-        elif state.said and dice.random() < 0.02:
+        elif state.published and dice.random() < 0.02:
             state = _deliver_again(machine, state, dice)
             day.faults["delivered again"] += 1
         elif dice.random() < 0.002:
@@ -68,7 +60,7 @@ def live(seed: int, code: Code, orders: int = ORDERS) -> Day:
         elif state.queue and (not state.running or _room(state, dice)):
             state = machine.after(state, Move("start", dice.choice(state.queue)))
         elif state.running:
-            state = _go_on(machine, state, dice, day)
+            state = _proceed(machine, state, dice, day)
         day.steps += 1
         if day.steps % JUDGED_EVERY == 0:
             day.broken = tuple(judge.judge(state))
@@ -94,7 +86,7 @@ def _room(state: State, dice: random.Random) -> bool:
     return len(state.running) < AT_ONCE and dice.random() < 0.5
 
 
-def _go_on(machine: Machine, state: State, dice: random.Random, day: Day) -> State:
+def _proceed(machine: Machine, state: State, dice: random.Random, day: Day) -> State:
     running = dice.choice(state.running)
     kind = machine.kind(running)
     fault = ""
@@ -105,16 +97,16 @@ def _go_on(machine: Machine, state: State, dice: random.Random, day: Day) -> Sta
 
 
 def _deliver_again(machine: Machine, state: State, dice: random.Random) -> State:
-    event = dice.choice(state.said)
+    event = dice.choice(state.published)
     again = tuple(
         Delivery(service, event, TRIES)
-        for service in HEARD_BY[machine.events[event]["event"]["detail-type"]]
+        for service in CONSUMERS[machine.events[event]["event"]["detail-type"]]
     )
     return state._replace(queue=tuple(sorted((*state.queue, *again))))
 
 
 def _evening(machine: Machine, state: State, day: Day) -> State:
-    """Redrive what failed, and let the sweep look for what stands still."""
+    """Redrive what failed, and let the sweep look for stalled orders."""
     day.failed = len(state.failed)
     state = machine.settle(state._replace(queue=tuple(sorted(state.failed)), failed=()))
     day.swept = sum("openShard" in item for item in _orders(machine, state))
@@ -124,7 +116,7 @@ def _evening(machine: Machine, state: State, day: Day) -> State:
 def _not_ended(machine: Machine, state: State) -> tuple[str, ...]:
     open_ones = Counter(item["status"]["S"] for item in _orders(machine, state))
     return tuple(
-        f"{n} orders are {status}" for status, n in open_ones.items() if status not in ENDS
+        f"{n} orders are {status}" for status, n in open_ones.items() if status not in FINAL
     )
 
 
@@ -132,8 +124,8 @@ def _replay(machine: Machine, state: State) -> tuple[str, ...]:
     """Deliver the whole day again: nothing may come of it."""
     everything = tuple(
         Delivery(service, event, TRIES)
-        for event in state.said
-        for service in HEARD_BY[machine.events[event]["event"]["detail-type"]]
+        for event in state.published
+        for service in CONSUMERS[machine.events[event]["event"]["detail-type"]]
     )
     after = machine.settle(state._replace(queue=tuple(sorted(everything))))
     if (after.items, after.books) != (state.items, state.books):

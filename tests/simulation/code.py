@@ -1,4 +1,4 @@
-"""The services' real code, imported so that it can be stopped at each call that it makes."""
+"""The services' real code, imported so that it can be stopped at each of its calls."""
 
 from __future__ import annotations
 
@@ -18,16 +18,11 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
+from harness.saga import SERVICES
 from tests.memory import Exceptions
+from tests.world import settings
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = tuple(sorted(path.parent.name for path in ROOT.glob("services/*/handler.py")))
-SETTINGS = {
-    "EVENT_BUS_NAME": "bus",
-    "ORDERS_TABLE": "orders",
-    "INVENTORY_TABLE": "inventory",
-    "AWS_LAMBDA_FUNCTION_NAME": "any",
-}
 
 
 @dataclass(frozen=True)
@@ -50,14 +45,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Answered:
-    """What came of a call: the answer, or the error raised instead."""
+    """The result of a call: the response, or the error raised instead."""
 
     answer: Any = None
     error: Callable[[], Exception] | None = None
 
 
 class Stopped(BaseException):
-    """The handler makes a call whose answer is not known yet; no handler catches this."""
+    """The handler makes a call whose response is not known yet; no handler catches this."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
@@ -73,24 +68,24 @@ class Ended:
 
 
 class Code:
-    """The handlers of all services, each to be run from its beginning with the answers so far.
+    """The handlers of all services, each to be run from its beginning with the responses so far.
 
-    Running it anew for each answer is what makes a half-run handler a value: it can be copied,
+    Running it again for each response is what makes a half-run handler a value: it can be copied,
     compared and gone on with in more than one way, because a handler depends on nothing but its
-    event and the answers that it gets.
+    event and the responses that it gets.
     """
 
     def __init__(self, edits: Sequence[Edit] = ()) -> None:
         self._answers: list[Answered] = []
         self._given = 0
         self._now = datetime.now(UTC)
-        with _imported_anew(edits):
+        with _fresh_imports(edits):
             self._handlers = {service: self._wire(service) for service in SERVICES}
 
     def run(
         self, service: str, event: Any, now: datetime, answers: Sequence[Answered]
     ) -> Call | Ended:
-        """Run a handler up to the first call that `answers` has no answer to, or to its end."""
+        """Run a handler up to the first call that `answers` has no response for, or to its end."""
         self._answers, self._given, self._now = list(answers), 0, now
         try:
             return Ended(self._handlers[service].handle(event, None))
@@ -100,7 +95,7 @@ class Code:
             return Ended(error=error)
 
     def _wire(self, service: str) -> ModuleType:
-        """Import a handler with its clock, its clients and its partners being ours."""
+        """Import a handler with a clock, clients and partners of the simulation."""
         aws, conditional_write, step, log = (
             importlib.import_module(f"plumbing.{name}")
             for name in ("aws", "conditional_write", "step", "log")
@@ -110,7 +105,7 @@ class Code:
         log.log = lambda *line, **fields: None  # type: ignore[attr-defined]
         log.StepLog.__call__ = lambda *line, **fields: None
         with (
-            mock.patch.dict(os.environ, SETTINGS | {"EVENT_SOURCE": f"orders.{service}"}),
+            mock.patch.dict(os.environ, settings(service)),
             mock.patch.object(aws, "dynamodb", return_value=_Client(self, "dynamodb")),
             mock.patch.object(aws, "eventbridge", return_value=_Client(self, "events")),
         ):
@@ -122,7 +117,7 @@ class Code:
         return handler
 
     def call(self, call: Call) -> Any:
-        """Answer a call of the handler that runs, or stop it there."""
+        """Respond to a call of the running handler, or stop it there."""
         if self._given == len(self._answers):
             raise Stopped(call)
         answered = self._answers[self._given]
@@ -145,7 +140,7 @@ class _Client:
 
 
 class _Gateway:
-    """The payment provider: answers a payment's id, or None for a decline."""
+    """The payment provider: returns a payment's id, or None for a decline."""
 
     def __init__(self, code: Code, words: ModuleType) -> None:
         self._code, self._words = code, words
@@ -160,7 +155,7 @@ class _Gateway:
 
 
 class _Carrier:
-    """The shipping company: answers a tracking number."""
+    """The shipping company: returns a tracking number."""
 
     def __init__(self, code: Code) -> None:
         self._code = code
@@ -211,8 +206,8 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 @contextmanager
-def _imported_anew(edits: Sequence[Edit]) -> Iterator[None]:
-    """Let imports of services and plumbing give new modules, and forget those afterwards."""
+def _fresh_imports(edits: Sequence[Edit]) -> Iterator[None]:
+    """Let imports of services and plumbing give new modules, and drop those afterwards."""
 
     def ours() -> list[str]:
         return [name for name in sys.modules if name.split(".")[0] in (*SERVICES, "plumbing")]

@@ -1,4 +1,4 @@
-"""Try everything that can happen within bounds, shortest way first."""
+"""Try everything that can happen within bounds, shortest schedule first."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.simulation.invariants import Judge
-from tests.simulation.machine import Machine, Move, State
+from tests.simulation.machine import Machine
+from tests.simulation.narration import Narration
+from tests.simulation.state import Move, State
 
 
 @dataclass
 class Story:
-    """What went wrong, and the shortest way there."""
+    """What went wrong, and the shortest schedule that leads there."""
 
     broken: tuple[str, ...]
     moves: list[Move] = field(default_factory=list)
     schedule: list[int] = field(default_factory=list)
 
     def lines(self, machine: Machine) -> Iterator[str]:
-        """Tell it."""
+        """Narrate it."""
+        narration = Narration(machine)
         for number, move in enumerate(self.moves, 1):
-            yield f"{number:>3}. {machine.tell(move)}"
+            yield f"{number:>3}. {narration.move(move)}"
         for broken in self.broken:
             yield f"  => {broken}"
 
 
 @dataclass
 class Explored:
-    """What was tried: distinct states, steps between them, ways from beginning to rest."""
+    """What was tried: distinct states, steps between them, schedules from beginning to rest."""
 
     states: int
     steps: int
@@ -37,8 +40,8 @@ class Explored:
     story: Story | None
 
 
-def explore(machine: Machine, most: int | None = None) -> Explored:
-    """Try everything, until something does not hold or `most` states were seen."""
+def explore(machine: Machine, limit: int | None = None) -> Explored:
+    """Try everything, until something does not hold or `limit` states were seen."""
     begun = time.perf_counter()
     judge = Judge(machine)
     numbers: dict[State, int] = {machine.start: 0}
@@ -60,14 +63,14 @@ def explore(machine: Machine, most: int | None = None) -> Explored:
                 came_from.append((number, choice))
             next_ones.append(numbers[after])
         follows.append(next_ones)
-        if most and len(states) > most:
-            raise RuntimeError(f"there are more than {most} states: narrow the bounds")
+        if limit and len(states) > limit:
+            raise RuntimeError(f"there are more than {limit} states: narrow the bounds")
     seconds = time.perf_counter() - begun
-    return Explored(len(states), sum(map(len, follows)), _ways(follows), seconds, None)
+    return Explored(len(states), sum(map(len, follows)), _schedules(follows), seconds, None)
 
 
 def replay(machine: Machine, schedule: Sequence[int]) -> Story:
-    """Go the way of a schedule, the number of each move among those that can be made."""
+    """Replay a schedule: the number of each move among those that can be made."""
     judge, state, story = Judge(machine), machine.start, Story(())
     for choice in schedule:
         move = list(machine.moves(state))[choice]
@@ -94,20 +97,20 @@ def _story(
     return Story(broken, moves, schedule)
 
 
-def _ways(follows: list[list[int]]) -> int:
-    """Count the ways from the first state to those that nothing follows; there are no circles."""
+def _schedules(follows: list[list[int]]) -> int:
+    """Count the schedules from the first state to those that nothing follows; no circles exist."""
     waiting = [0] * len(follows)
     for next_ones in follows:
         for after in next_ones:
             waiting[after] += 1
-    ways = [0] * len(follows)
-    ways[0], ready, ends = 1, [0], 0
+    counts = [0] * len(follows)
+    counts[0], ready, ends = 1, [0], 0
     while ready:
         number = ready.pop()
         if not follows[number]:
-            ends += ways[number]
+            ends += counts[number]
         for after in follows[number]:
-            ways[after] += ways[number]
+            counts[after] += counts[number]
             waiting[after] -= 1
             if not waiting[after]:
                 ready.append(after)

@@ -1,6 +1,6 @@
-"""Every guard in the code, and how to take it away; each must be missed by some exploration.
+"""Every guard in the code, and how to remove it; some exploration must fail without each.
 
-A guard that could go without anything failing would be either idle, or not explored.
+A guard that could be removed without a failure would be either idle, or not explored.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,14 @@ from tests.simulation.scenarios import SCENARIOS, Scenario
 CREATE, RESERVE = "services/create_order", "services/reserve_inventory"
 CHARGE, NOTIFY = "services/charge_payment", "services/notify_shipping"
 RELEASE, RESUME = "services/release_inventory", "services/resume_orders"
-TOLD = "told(heard, PaymentFailed, PaymentFailed.status)"
-ENTRY = '__import__("plumbing.publish", fromlist=["Entry"]).Entry'
+CREATED = "expected_fields(order, OrderCreated, OrderCreated.status)"
+FAILED = "expected_fields(event, PaymentFailed, PaymentFailed.status)"
+OUTBOX_EVENT = '__import__("plumbing.outbox", fromlist=["OutboxEvent"]).OutboxEvent'
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What the code is careful about, and the edits after which it is not."""
+    """What the code guards against, and the edits that remove the guard."""
 
     name: str
     edits: Sequence[Edit]
@@ -36,21 +37,21 @@ class Caught:
     explored: Explored
 
 
-def _without_status(expects: str) -> str:
-    return f"{{n: v for n, v in {expects}.items() if n != 'status'}}"
+def _without_status(expected: str) -> str:
+    return f"{{n: v for n, v in {expected}.items() if n != 'status'}}"
 
 
 def _apart(file: str) -> Edit:
     """Let the order and the units be written one after the other."""
     return Edit(
         file,
-        "verdicts = write_together(self._client, [order, units])",
-        "verdicts = write_together(self._client, [units])\n"
-        "        if verdicts is not None:\n"
-        "            verdicts = [None, *verdicts]\n"
+        "results = transact(self._client, [order, units])",
+        "results = transact(self._client, [units])\n"
+        "        if results is not None:\n"
+        "            results = [None, *results]\n"
         "        else:\n"
-        "            verdicts = write_together(self._client, [order])\n"
-        "            verdicts = None if verdicts is None else [*verdicts, None]",
+        "            results = transact(self._client, [order])\n"
+        "            results = None if results is None else [*results, None]",
     )
 
 
@@ -69,23 +70,23 @@ GUARDS = (
         [Edit(f"{CREATE}/api.py", "return uuid5(ORDERS, idempotency_key)", "return uuid4()")],
     ),
     Guard(
-        "an order that was stored before is said again",
+        "an order that was stored before is published again",
         [
             Edit(
                 f"{CREATE}/orders.py",
-                'return Standing(stored["status"], msgspec',
-                'return Standing("SEEN IT", msgspec',
+                'return SagaState(stored["status"], msgspec',
+                'return SagaState("SEEN IT", msgspec',
             )
         ],
     ),
     Guard(
-        "an order is stored before it is said",
+        "an order is stored before it is published",
         [
             Edit(
                 f"{CREATE}/create_order.py",
-                "standing = orders.create(said)",
-                f'publish({ENTRY}.of("orders.create_order", said))\n'
-                "    standing = orders.create(said)",
+                "state = orders.create(order)",
+                f'publish({OUTBOX_EVENT}.of("orders.create_order", order))\n'
+                "    state = orders.create(order)",
             )
         ],
     ),
@@ -98,31 +99,31 @@ GUARDS = (
         [
             Edit(
                 f"{RESERVE}/orders.py",
-                "return told(order, OrderCreated, OrderCreated.status)",
-                f"return {_without_status('told(order, OrderCreated, OrderCreated.status)')}",
+                f"return {CREATED}",
+                f"return {_without_status(CREATED)}",
             )
         ],
     ),
     Guard("units and order are written together", [_apart(f"{RESERVE}/orders.py")]),
     Guard(
-        "what was reserved before is said again",
+        "an earlier reservation is published again",
         [
             Edit(
                 f"{RESERVE}/orders.py",
-                "return standing(of_order.item, expects) if of_order else None",
-                'return Standing("SEEN IT", event) if of_order else None',
+                "return SagaState.from_item(of_order.item, expected) if of_order else None",
+                'return SagaState("SEEN IT", outbox) if of_order else None',
             )
         ],
     ),
     Guard(
-        "that there are too few units is stored, not only said",
+        "that there are too few units is stored, not only published",
         [
             Edit(
                 f"{RESERVE}/reserve_inventory.py",
-                'standing = orders.fail(InventoryFailed(**order, reason="out of stock"))',
-                'said = InventoryFailed(**order, reason="out of stock")\n'
-                f'        event = {ENTRY}.of("orders.reserve_inventory", said)\n'
-                "        standing = Standing(said.status, event)",
+                'state = orders.fail(InventoryFailed(**order, reason="out of stock"))',
+                'outgoing = InventoryFailed(**order, reason="out of stock")\n'
+                f'        outbox = {OUTBOX_EVENT}.of("orders.reserve_inventory", outgoing)\n'
+                "        state = SagaState(outgoing.status, outbox)",
             )
         ],
     ),
@@ -131,7 +132,7 @@ GUARDS = (
         [
             Edit(
                 f"{CHARGE}/charge_payment.py",
-                "if standing.status == InventoryReserved.status:",
+                "if state.status == InventoryReserved.status:",
                 "if True:",
             )
         ],
@@ -142,21 +143,21 @@ GUARDS = (
         [
             Edit(
                 f"{CHARGE}/charge_payment.py",
-                "idempotency_key=heard.order_id,",
+                "idempotency_key=event.order_id,",
                 "idempotency_key=None,",
             )
         ],
         first="happy",
     ),
     Guard(
-        "a decline is stored, not only said",
+        "a decline is stored, not only published",
         [
             Edit(
                 f"{CHARGE}/charge_payment.py",
-                "standing = orders.record(PaymentFailed(**asdict(heard), reason=reason))",
-                "said = PaymentFailed(**asdict(heard), reason=reason)\n"
-                f'                event = {ENTRY}.of("orders.charge_payment", said)\n'
-                "                standing = Standing(said.status, event)",
+                "state = orders.record(PaymentFailed(**asdict(event), reason=reason))",
+                "outgoing = PaymentFailed(**asdict(event), reason=reason)\n"
+                f'                outbox = {OUTBOX_EVENT}.of("orders.charge_payment", outgoing)\n'
+                "                state = SagaState(outgoing.status, outbox)",
             )
         ],
     ),
@@ -165,8 +166,8 @@ GUARDS = (
         [
             Edit(
                 f"{CHARGE}/orders.py",
-                "expects=_expects(said),",
-                f"expects={_without_status('_expects(said)')},",
+                "expected=_expected(outgoing),",
+                f"expected={_without_status('_expected(outgoing)')},",
             )
         ],
     ),
@@ -175,7 +176,7 @@ GUARDS = (
         [
             Edit(
                 f"{NOTIFY}/notify_shipping.py",
-                "if standing.status == PaymentCharged.status:",
+                "if state.status == PaymentCharged.status:",
                 "if True:",
             )
         ],
@@ -186,7 +187,7 @@ GUARDS = (
         [
             Edit(
                 f"{NOTIFY}/notify_shipping.py",
-                "idempotency_key=heard.order_id,",
+                "idempotency_key=event.order_id,",
                 "idempotency_key=None,",
             )
         ],
@@ -197,48 +198,48 @@ GUARDS = (
         [
             Edit(
                 f"{NOTIFY}/orders.py",
-                "expects=_expects(said),",
-                f"expects={_without_status('_expects(said)')},",
+                "expected=_expected(outgoing),",
+                f"expected={_without_status('_expected(outgoing)')},",
             )
         ],
         first="happy",
     ),
     Guard(
-        "what was charged or booked before is said again",
+        "an earlier charge or booking is published again",
         [
             Edit(
                 "plumbing/step.py",
-                "return standing(refused.item, expects) if refused",
-                'return Standing("SEEN IT", event) if refused',
+                "return SagaState.from_item(failed.item, expected) if failed",
+                'return SagaState("SEEN IT", outbox) if failed',
             )
         ],
     ),
     Guard(
-        "units go back only for an order that is PAYMENT_FAILED",
-        [Edit(f"{RELEASE}/orders.py", TOLD, _without_status(TOLD))],
+        "units are released only for an order that is PAYMENT_FAILED",
+        [Edit(f"{RELEASE}/orders.py", FAILED, _without_status(FAILED))],
     ),
-    Guard("units go back together with the order's end", [_apart(f"{RELEASE}/orders.py")]),
+    Guard("units are released together with the order's end", [_apart(f"{RELEASE}/orders.py")]),
     Guard(
         "an entry that the bus refuses is an error",
         [
             Edit(
                 "plumbing/publish.py",
-                'if refused or answer["FailedEntryCount"]:',
+                'if refused or response["FailedEntryCount"]:',
                 "if False:",
             )
         ],
     ),
     Guard(
-        "all that an event tells is compared with what is stored",
+        "every field of an event is compared with what is stored",
         [
             Edit(
                 "plumbing/step.py",
-                'return {"status": status, **told}',
+                'return {"status": status, **compared}',
                 'return {"status": status}',
             ),
             Edit(
                 f"{RELEASE}/orders.py",
-                'expects["failureReason"] = expects.pop("reason")',
+                'expected["failureReason"] = expected.pop("reason")',
                 "pass",
             ),
         ],
@@ -251,33 +252,33 @@ GUARDS = (
     ),
     Guard(
         "an open order is in the index that the sweep reads",
-        [Edit(f"{CREATE}/orders.py", "            **opened(said.order_id),\n", "")],
+        [Edit(f"{CREATE}/orders.py", "            **open_index_key(order.order_id),\n", "")],
     ),
     Guard(
         "an order that ends leaves the index",
-        [Edit("plumbing/step.py", '["openShard"] if ends else []', "[]")],
+        [Edit("plumbing/step.py", '["openShard"] if final else []', "[]")],
     ),
     Guard(
         "the sweep touches an order only as it read it",
         [
             Edit(
                 f"{RESUME}/orders.py",
-                'condition=f"#status = :status AND attribute_exists(#openShard) AND {rests}",',
+                'condition=f"#status = :status AND attribute_exists(#openShard) AND {deferred}",',
                 'condition="attribute_exists(#status)",',
             ),
             Edit(
                 f"{RESUME}/orders.py",
-                '("status", "openShard", "due", *changes)',
+                '("status", "openShard", "nextAttemptAt", *changes)',
                 '("status", *changes)',
             ),
             Edit(f"{RESUME}/orders.py", '":status": order.status,', ""),
-            Edit(f"{RESUME}/orders.py", '**({":seen": order.due} if order.due else {}),', ""),
+            Edit(f"{RESUME}/orders.py", '**({":seen": seen} if seen else {}),', ""),
         ],
         first="swept, happy",
     ),
     Guard(
-        "the sweep says again what is stored",
-        [Edit(f"{RESUME}/resume_orders.py", "        publish(order.event)\n", "        pass\n")],
+        "the sweep publishes what is stored",
+        [Edit(f"{RESUME}/resume_orders.py", "        publish(order.outbox)\n", "        pass\n")],
         first="lost, happy",
     ),
 )

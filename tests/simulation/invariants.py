@@ -1,4 +1,4 @@
-"""What must hold, whatever happens: after every step, and when everything has come to rest."""
+"""The invariants: checked after every step, and when everything rests."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from tests.simulation.machine import Budget, Machine, Order, State
+from harness.saga import FINAL, PATHS, STATUS_OF
+from tests.simulation.machine import Machine
+from tests.simulation.state import Budget, Order, State
 
-ENDS = {"SHIPPING_SCHEDULED", "INVENTORY_FAILED", "INVENTORY_RELEASED"}
+# What the domain means, and no declaration has: written here by hand, because it is the check.
 HOLDING = {"INVENTORY_RESERVED", "PAYMENT_CHARGED", "PAYMENT_FAILED", "SHIPPING_SCHEDULED"}
-WAYS = (
-    ("CREATED", "INVENTORY_RESERVED", "PAYMENT_CHARGED", "SHIPPING_SCHEDULED"),
-    ("CREATED", "INVENTORY_FAILED"),
-    ("CREATED", "INVENTORY_RESERVED", "PAYMENT_FAILED", "INVENTORY_RELEASED"),
-)
-SAID_AT = {
-    "OrderCreated": "CREATED",
-    "InventoryReserved": "INVENTORY_RESERVED",
-    "InventoryFailed": "INVENTORY_FAILED",
-    "PaymentCharged": "PAYMENT_CHARGED",
-    "PaymentFailed": "PAYMENT_FAILED",
-    "ShippingScheduled": "SHIPPING_SCHEDULED",
+STATUS_PATHS = [tuple(step.to for _, step in path) for path in PATHS]
+# The event that has to be published with each final status, but for one that publishes none.
+LAST_EVENT = {
+    step.to: step.publishes.__name__
+    for path in PATHS
+    for _, step in path[-1:]
+    if step.publishes is not None
 }
-LAST_WORDS = {"SHIPPING_SCHEDULED": "ShippingScheduled", "INVENTORY_FAILED": "InventoryFailed"}
-# Late enough for the sweep to find whatever stands still, and then some.
+# Late enough for the sweep to find every stalled order.
 LATER = timedelta(minutes=5)
 
 
 class Judge:
-    """Judges the states of one machine; what it found of equal parts it does not judge again."""
+    """Judges the states of one machine; parts that are equal are judged once."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -38,8 +34,8 @@ class Judge:
         self._rest: dict[State, tuple[str, ...]] = {}
 
     def broken(self, state: State) -> tuple[str, ...]:
-        """Answer what does not hold in this state."""
-        part = (state.items, state.books, state.said, state.accepted)
+        """Return what does not hold in this state."""
+        part = (state.items, state.books, state.published, state.accepted)
         if part not in self._orders:
             self._orders[part] = tuple(self.judge(state))
         if self._orders[part] or state.queue or state.running:
@@ -54,25 +50,25 @@ class Judge:
         return {key: self._machine.items[item] for kind, key, item in state.items if kind == table}
 
     def judge(self, state: State) -> Iterator[str]:
-        """Yield what does not hold, whatever is still under way."""
+        """Yield what does not hold, whatever is still in progress."""
         machine = self._machine
-        orders, shelves = self._stored(state, "orders"), self._stored(state, "inventory")
+        orders, inventory = self._stored(state, "orders"), self._stored(state, "inventory")
         held: Counter[str] = Counter()
         for item in orders.values():
             if item["status"]["S"] in HOLDING:
                 held[item["sku"]["S"]] += int(item["quantity"]["N"])
-        for sku, item in shelves.items():
+        for sku, item in inventory.items():
             available = int(item["available"]["N"])
             initial = machine.stock[sku]
             if available + held[sku] != initial:
-                yield f"I1 of {initial} {sku}, {available} are on the shelf and {held[sku]} held"
+                yield f"I1 of {initial} {sku}, {available} are available and {held[sku]} held"
             if available < 0:
-                yield f"I2 the shelf has {available} {sku}"
+                yield f"I2 {available} {sku} are available"
         for order_id, posts in machine.orders.items():
             yield from self._judge_money(state, posts[0].customer, orders.get(order_id))
         for item in orders.values():
-            yield from self._judge_way(item)
-        yield from self._judge_words(state, orders)
+            yield from self._judge_path(item)
+        yield from self._judge_events(state, orders)
         for accepted in state.accepted:
             if machine.posted(accepted) not in [_body(item) for item in orders.values()]:
                 yield "I11 an order was accepted, and what is stored is not that order"
@@ -102,44 +98,44 @@ class Judge:
         if len(shipped) > 1:
             yield f"I12 goods go to {customer} {len(shipped)} times"
 
-    def _judge_way(self, item: Any) -> Iterator[str]:
-        way = tuple(step["M"]["status"]["S"] for step in item["history"]["L"])
-        if not any(way == known[: len(way)] for known in WAYS):
-            yield f"I7 an order went {' → '.join(way)}"
-        if item["status"]["S"] != way[-1]:
-            yield f"I7 an order is {item['status']['S']} and came last to {way[-1]}"
-        if ("openShard" in item) == (way[-1] in ENDS):
-            yield f"I8 an order that is {way[-1]} is {'' if 'openShard' in item else 'not '}open"
+    def _judge_path(self, item: Any) -> Iterator[str]:
+        path = tuple(step["M"]["status"]["S"] for step in item["history"]["L"])
+        if not any(path == known[: len(path)] for known in STATUS_PATHS):
+            yield f"I7 an order went {' → '.join(path)}"
+        if item["status"]["S"] != path[-1]:
+            yield f"I7 an order is {item['status']['S']} and came last to {path[-1]}"
+        if ("openShard" in item) == (path[-1] in FINAL):
+            yield f"I8 an order that is {path[-1]} is {'' if 'openShard' in item else 'not '}open"
 
-    def _judge_words(self, state: State, orders: dict[str, Any]) -> Iterator[str]:
-        words: dict[tuple[str, str], str] = {}
-        for number in state.said:
+    def _judge_events(self, state: State, orders: dict[str, Any]) -> Iterator[str]:
+        texts: dict[tuple[str, str], str] = {}
+        for number in state.published:
             event = self._machine.events[number]["event"]
             kind, order_id = event["detail-type"], event["detail"]["orderId"]
-            if words.setdefault((order_id, kind), event["text"]) != event["text"]:
-                yield f"I10 {kind} of one order was said in two ways"
-            way = (
+            if texts.setdefault((order_id, kind), event["text"]) != event["text"]:
+                yield f"I10 {kind} of one order was published with different bytes"
+            path = (
                 [step["M"]["status"]["S"] for step in orders[order_id]["history"]["L"]]
                 if order_id in orders
                 else []
             )
-            if SAID_AT[kind] not in way:
-                yield f"I10 {kind} was said, and the order never was {SAID_AT[kind]}"
+            if STATUS_OF[kind] not in path:
+                yield f"I10 {kind} was published, and the order never was {STATUS_OF[kind]}"
 
     def _judge_rest(self, state: State) -> Iterator[str]:
-        """Judge a state in which nothing waits: what is open must have somebody to end it."""
+        """Judge a state at rest: what is open must be in a failure queue or due for the sweep."""
         machine, orders = self._machine, self._stored(state, "orders")
         failed = {self._order_of(delivery.event) for delivery in state.failed}
-        said = {(self._order_of(event), self._kind_of(event)) for event in state.said}
+        published = {(self._order_of(event), self._kind_of(event)) for event in state.published}
         accepted = {machine.posted(event).id for event in state.accepted}
         for order_id, item in orders.items():
             status = item["status"]["S"]
-            last = LAST_WORDS.get(status)
-            if last and not {(order_id, last)} & said and order_id not in failed:
-                yield f"I8 {last} was never said, and waits in no failure queue"
-            # Where no event was lost on the way, no sweep should be needed.
+            last = LAST_EVENT.get(status)
+            if last and not {(order_id, last)} & published and order_id not in failed:
+                yield f"I8 {last} was never published, and is in no failure queue"
+            # Where no event was lost in delivery, no sweep should be needed.
             kept = machine.start.budget.losses == state.budget.losses and order_id in accepted
-            if status not in ENDS and order_id not in failed and kept:
+            if status not in FINAL and order_id not in failed and kept:
                 yield f"I8 nothing moves an order any more that is {status}"
         swept = machine.settle(state._replace(queue=(machine.sweep(later=LATER),)))
         yield from self._judge_after(swept, "after one sweep", orders)
@@ -147,7 +143,7 @@ class Judge:
         believed = {
             order_id
             for order_id in failed & set(orders)
-            if orders[order_id]["event"]["M"]["detail"]["S"]
+            if orders[order_id]["outbox"]["M"]["detail"]["S"]
             in [machine.events[delivery.event]["event"]["text"] for delivery in state.failed]
         }
         yield from self._judge_after(redriven, "after one redrive", believed)
@@ -158,7 +154,7 @@ class Judge:
         orders = self._stored(state, "orders")
         for order_id in to_end:
             status = orders[order_id]["status"]["S"]
-            if status not in ENDS:
+            if status not in FINAL:
                 yield f"I9 an order is {status} {when}"
 
     def _order_of(self, event: int) -> str:
@@ -169,6 +165,6 @@ class Judge:
 
 
 def _body(item: Any) -> Order:
-    """Answer the order that an item was stored for."""
+    """Return the order that an item was stored for."""
     customer, sku = item["customerId"]["S"], item["sku"]["S"]
     return Order(customer, sku, int(item["quantity"]["N"]), int(item["amountCents"]["N"]))

@@ -1,32 +1,37 @@
-"""Each call that the services make, each way in which it can fail, and what comes of it."""
+"""Each call of the services, each fault of it, and what becomes of the order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.saga import FINAL
 from tests.simulation.code import Code
-from tests.simulation.invariants import ENDS, LATER
-from tests.simulation.machine import FAULTS, LOST, Budget, Machine, Move, Running, State
-from tests.simulation.scenarios import DECLINED, HAPPY, ON_SHELF, SOLD_OUT
+from tests.simulation.faults import FAULTS, LOST
+from tests.simulation.invariants import LATER
+from tests.simulation.machine import Machine
+from tests.simulation.narration import Narration
+from tests.simulation.scenarios import DECLINED, HAPPY, SOLD_OUT, STOCK
+from tests.simulation.state import Budget, Move, Running, State
 
 Row = tuple[str, str]  # the service, and the call
 
 
 def fill(code: Code) -> dict[Row, dict[str, str]]:
-    """Let every call of every outcome fail in every way, once; answer what happens by itself."""
+    """Let every call fail in every way, once; return what happens without intervention."""
     found: dict[Row, dict[str, str]] = {}
     for order in (HAPPY, DECLINED, SOLD_OUT):
-        machine = Machine(code, [order], ON_SHELF, Budget())
-        for state, running in _way(machine):
+        machine = Machine(code, [order], STOCK, Budget())
+        narration = Narration(machine)
+        for state, running in _calls(machine):
             kind = machine.kind(running)
-            row = found.setdefault((running.delivery.service, machine.told(running)), {})
+            row = found.setdefault((running.delivery.service, narration.call(running)), {})
             for fault in (*FAULTS[kind], *([LOST] if kind == "events" else [])):
                 row.setdefault(fault, _becomes(machine, state, running, fault))
     return found
 
 
-def _way(machine: Machine) -> Iterator[tuple[State, Running]]:
-    """Yield every call on the way of one order to which nothing happens."""
+def _calls(machine: Machine) -> Iterator[tuple[State, Running]]:
+    """Yield every call of one order that nothing happens to."""
     state = machine.start
     while state.queue or state.running:
         if state.running:
@@ -42,14 +47,14 @@ def _becomes(machine: Machine, state: State, running: Running, fault: str) -> st
     ended = machine.settle(after)
     if _open(machine, ended):
         swept = machine.settle(ended._replace(queue=(machine.sweep(later=LATER),)))
-        return "lost for good" if _open(machine, swept) else "the sweep says it again"
+        return "lost for good" if _open(machine, swept) else "the sweep publishes it again"
     if fault == LOST:
-        return "nobody hears it"
+        return "no consumer"
     if not again:
-        return "goes on"
+        return "continues"
     return "the client posts again" if running.delivery.service == "create_order" else "tried again"
 
 
 def _open(machine: Machine, state: State) -> bool:
     orders = [machine.items[item] for table, _, item in state.items if table == "orders"]
-    return not orders or any(order["status"]["S"] not in ENDS for order in orders)
+    return not orders or any(order["status"]["S"] not in FINAL for order in orders)

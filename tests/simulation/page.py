@@ -1,21 +1,22 @@
-"""The page docs/reliability.md: written from what the explorations found, never by hand."""
+"""docs/reliability.md and its stories: written from what the explorations found."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.simulation.code import Code
 from tests.simulation.explore import Explored, explore
+from tests.simulation.faults import LOST
 from tests.simulation.guards import GUARDS, Caught, Guard, hunt
-from tests.simulation.machine import LOST, Machine
+from tests.simulation.machine import Machine
 from tests.simulation.matrix import fill
 from tests.simulation.scenarios import SCENARIOS, Scenario
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-FAULTS = (
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, STORIES_PAGE = DOCS / "reliability.md", DOCS / "reliability-stories.md"
+COLUMNS = (
     "crash before",
     "crash after",
     "timed out",
@@ -26,57 +27,57 @@ FAULTS = (
     "refused entry",
     LOST,
 )
-TOLD = 6  # stories that the page tells in full
 
-HEAD = """# What was tried to break it
+HEAD = """# Reliability: what was tried to break it
 
-Written by `make reliability`; a test fails when it no longer says what the code does.
+Written by `make reliability`. A test fails when this page is out of date.
 
-The services' real handlers, down to a client's call, run here in a world of memory that can stop
-each of them at every call, let the call fail in every way that it can, start another delivery in
-between, and go back to try the next thing. A state is everything stored, waiting, half done or
-written in a partner's books. All of them within the bounds named are visited, and after every
-step it is checked that stock adds up, that money moves once and only for what is shipped, that
-orders move along the state machine, that the same event is always the same bytes, and that nothing
-is said that is not stored. Where nothing more is under way, every order must have ended or be in a
-failure queue; and one sweep, or one redrive, must end it. In memory only the AWS calls are played:
-a test compares that play with the emulator's answers.
+The services' real handlers, down to a client's call, run in a simulated world. It can stop each
+handler at every call, let the call fail in every way, start another delivery in between, and go
+back to try the next thing. A state is everything that is stored, queued, half done, or written in a
+partner's books. Every state within the bounds below is visited, and after every step the
+invariants are checked: stock adds up; money moves once, and only for what is shipped; orders move
+along the state machine; the same event always has the same bytes; nothing is published that is not
+stored. At rest, every order has ended or is in a failure queue, and one sweep or one redrive ends
+it. Only the AWS calls are simulated; a test compares the simulation with the emulator.
 """
 
 EXPLORED = """## Explored
 
-Two deliveries run at once. A fault is any failure of any call, as in the last table; a loss is an
-event that the bus accepts and never delivers; a duplicate is any event said before, delivered again
-at any time; a forgery is any event of any type, exact or with one field that lies, at any time; a
-sweep is one at any time besides. Ways are the different orders in which it can all happen.
+Two deliveries run at once. A *fault* is any failure of any call (last table). A *loss* is an event
+that the bus accepts and never delivers. A *duplicate* is any published event, delivered again at
+any time. A *forgery* is an event of any type, exact or with one false field, at any time. A *sweep*
+is one more at any time. *Schedules* counts the different orders in which it can all happen.
 
 """
 
-GUARDED = """## What each guard is worth
+GUARDED = """## What each guard prevents
 
-Each guard was taken out of the source by itself, and the explorations run again: in {count} of {of}
-something did not hold then. I1 to I12 are what must hold: `tests/simulation/invariants.py`.
-
-"""
-
-MATRIX = """## Each call, each failure
-
-What becomes of an order when one call fails and nobody lifts a finger. *Tried again* is Lambda's
-own second try of an event; *goes on* is that the handler itself, or what happened before, is
-enough; *nobody hears it* is an order that has ended, whose last event no service here waits for.
+Each guard was removed from the source by itself, and the explorations run again: without {count} of
+{of} guards an invariant fails. I1 to I12 are the invariants: `tests/simulation/invariants.py`. The
+shortest story of each failure is on [a page of its own](reliability-stories.md).
 
 """
 
-STORIES = """## The shortest way to each failure
+MATRIX = """## Each call, each fault
 
-Without the guard named, this is all that it takes. The last line of each tells it again.
+What becomes of an order when one call fails and no person intervenes. *Tried again* is Lambda's own
+second try of an event. *Continues* means that the handler itself, or what happened before, is
+enough. *No consumer* is the last event of an order that has ended.
+
+"""
+
+STORIES = """# Reliability: the shortest story of each failure
+
+Written by `make reliability`, with [the tables](reliability.md). Without the guard named, this is
+what happens. The command below each story replays it.
 
 """
 
 
 @functools.cache
 def as_it_is() -> Code:
-    """Answer the code with all its guards."""
+    """Return the code with all its guards."""
     return Code()
 
 
@@ -95,23 +96,22 @@ def caught(guard: str) -> Caught | None:
     return hunt(chosen)
 
 
-def write() -> Iterator[str]:
-    """Yield the page's parts."""
-    yield HEAD
-    yield _explorations()
-    yield _guards()
-    yield _matrix()
-    yield _stories()
+def pages() -> dict[Path, str]:
+    """Return both pages and their texts."""
+    return {
+        PAGE: "\n".join([HEAD, _explorations(), _guards(), _matrix()]),
+        STORIES_PAGE: _stories(),
+    }
 
 
 def without_seconds(text: str) -> str:
-    """Answer a page without what differs from one run to the next."""
+    """Return a page without what differs between runs."""
     return re.sub(r"\b\d+\.\d s\b", "_ s", text)
 
 
 def _explorations() -> str:
     rows = [
-        "| scenario | may go wrong | states | steps | ways | took |",
+        "| scenario | may go wrong | states | steps | schedules | took |",
         "|---|---|--:|--:|--:|--:|",
     ]
     states, seconds = 0, 0.0
@@ -144,16 +144,16 @@ def _guards() -> str:
 
 
 def _matrix() -> str:
-    rows = [f"| call | {' | '.join(FAULTS)} |", f"|---|{'---|' * len(FAULTS)}"]
+    rows = [f"| call | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
     for (service, call), cells in fill(as_it_is()).items():
-        told = " | ".join(cells.get(fault, "") for fault in FAULTS)
-        rows.append(f"| `{service}` {call} | {told} |")
+        outcomes = " | ".join(cells.get(fault, "") for fault in COLUMNS)
+        rows.append(f"| `{service}` {call} | {outcomes} |")
     return MATRIX + "\n".join(rows) + "\n"
 
 
 def _stories() -> str:
-    told = [_story(guard, found) for guard in GUARDS if (found := caught(guard.name))]
-    return STORIES + "\n".join(told)
+    stories = [_story(guard, found) for guard in GUARDS if (found := caught(guard.name))]
+    return STORIES + "\n".join(stories)
 
 
 def _story(guard: Guard, found: Caught) -> str:
@@ -168,6 +168,6 @@ def _story(guard: Guard, found: Caught) -> str:
 
 
 def command(scenario: Scenario, schedule: str, guard: Guard | None = None) -> str:
-    """Answer what to type to see a schedule again."""
+    """Return the command that replays a schedule."""
     without = f' WITHOUT="{guard.name}"' if guard else ""
     return f'make story SCENARIO="{scenario.name}" SCHEDULE={schedule}{without}'

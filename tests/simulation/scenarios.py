@@ -1,11 +1,18 @@
 """What is explored: orders, stock, and how much may go wrong."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+from contracts import CONTRACTS
+from plumbing.step import format_timestamp
+from plumbing.trace import traceparent
 from tests.simulation.code import Code
-from tests.simulation.machine import Budget, Machine, Order, forged
+from tests.simulation.machine import Machine
+from tests.simulation.state import MORNING, Budget, Order
+from tests.world import sample
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -21,29 +28,29 @@ class Scenario:
     forgeries: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     def machine(self, code: Code) -> Machine:
-        """Answer the machine that runs this with some version of the code."""
+        """Return the machine that runs this with some version of the code."""
         return Machine(code, self.orders, self.stock, self.budget, self.forgeries)
 
     @property
     def bounds(self) -> str:
-        """Put the bounds into words."""
+        """Return the bounds in words."""
         many = {"losses": "loss", "forgeries": "forgery"}
-        said = []
+        words = []
         for name, count in self.budget._asdict().items():
             if count and name != "at_once":
                 one = many.get(name, name.removesuffix("s"))
-                said.append(f"{count} {one if count == 1 else name}")
-        return ", ".join(said)
+                words.append(f"{count} {one if count == 1 else name}")
+        return ", ".join(words)
 
 
 HAPPY = Order("CUST-1", "COFFEE", quantity=2)
 DECLINED = Order("CUST-DECLINE", "COFFEE", quantity=2)
 SOLD_OUT = Order("CUST-1", "OUT-OF-STOCK")
-ON_SHELF = {"COFFEE": 3, "TEA": 3, "OUT-OF-STOCK": 0}
+STOCK = {"COFFEE": 3, "TEA": 3, "OUT-OF-STOCK": 0}
 
 
 def _forgeries(order: Order) -> Iterator[dict[str, Any]]:
-    """Yield events of every type that is heard: exact ones, and each with one field that lies."""
+    """Yield events of every consumed type: exact ones, and each with one false field."""
     for detail_type in ("OrderCreated", "InventoryReserved", "PaymentCharged", "PaymentFailed"):
         yield forged(detail_type, order)
         lies: dict[str, Any] = {"amountCents": 1, "quantity": 1, "sku": "TEA", "customerId": "YOU"}
@@ -55,21 +62,40 @@ def _forgeries(order: Order) -> Iterator[dict[str, Any]]:
             yield forged(detail_type, order, **{name: lie})
 
 
+def forged(detail_type: str, order: Order, **fields: Any) -> dict[str, Any]:
+    """Return an event of an order as a forger who knows its fields could publish it."""
+    contract = next(c for c in CONTRACTS if c.detail_type == detail_type)
+    true = {
+        "orderId": order.id,
+        "createdAt": format_timestamp(MORNING),
+        "traceparent": traceparent(None, otherwise=UUID(order.id)),
+        "customerId": order.customer,
+        "sku": order.sku,
+        "quantity": order.quantity,
+        "amountCents": order.amount,
+        "reservationId": str(uuid5(UUID(order.id), "reservation")),
+        "paymentId": str(uuid5(NAMESPACE_URL, f"payment {order.id}")),
+        "reason": "card declined",
+    }
+    detail = {name: true[name] for name in json.loads(contract.sample.read_text())["detail"]}
+    return {**sample(detail_type), "detail": {**detail, **fields}, "text": "forged"}
+
+
 # In the order of what they cost: the first are what to run while editing.
 SCENARIOS = (
-    Scenario("sold out", [SOLD_OUT], ON_SHELF, Budget(faults=2, duplicates=1)),
-    Scenario("declined", [DECLINED], ON_SHELF, Budget(faults=2, duplicates=1)),
-    Scenario("happy", [HAPPY], ON_SHELF, Budget(faults=2, duplicates=1)),
+    Scenario("sold out", [SOLD_OUT], STOCK, Budget(faults=2, duplicates=1)),
+    Scenario("declined", [DECLINED], STOCK, Budget(faults=2, duplicates=1)),
+    Scenario("happy", [HAPPY], STOCK, Budget(faults=2, duplicates=1)),
     Scenario(
         "provider forgets",
         [DECLINED],
-        ON_SHELF,
+        STOCK,
         Budget(faults=1, duplicates=1, forgettings=1),
     ),
-    Scenario("lost, happy", [HAPPY], ON_SHELF, Budget(faults=1, losses=1, duplicates=1)),
-    Scenario("lost, declined", [DECLINED], ON_SHELF, Budget(faults=1, losses=1, duplicates=1)),
-    Scenario("key used twice", [HAPPY, HAPPY], ON_SHELF, Budget(faults=1)),
-    Scenario("key of another", [HAPPY, HAPPY._replace(amount=1)], ON_SHELF, Budget(faults=1)),
+    Scenario("lost, happy", [HAPPY], STOCK, Budget(faults=1, losses=1, duplicates=1)),
+    Scenario("lost, declined", [DECLINED], STOCK, Budget(faults=1, losses=1, duplicates=1)),
+    Scenario("key used twice", [HAPPY, HAPPY], STOCK, Budget(faults=1)),
+    Scenario("key of another", [HAPPY, HAPPY._replace(amount=1)], STOCK, Budget(faults=1)),
     Scenario(
         "last unit",
         [Order("CUST-1", "LAST"), Order("CUST-2", "LAST")],
@@ -82,19 +108,19 @@ SCENARIOS = (
         {"LAST": 1},
         Budget(faults=1, duplicates=1),
     ),
-    Scenario("swept, happy", [HAPPY], ON_SHELF, Budget(faults=1, duplicates=1, sweeps=1)),
-    Scenario("swept, declined", [DECLINED], ON_SHELF, Budget(faults=1, duplicates=1, sweeps=1)),
+    Scenario("swept, happy", [HAPPY], STOCK, Budget(faults=1, duplicates=1, sweeps=1)),
+    Scenario("swept, declined", [DECLINED], STOCK, Budget(faults=1, duplicates=1, sweeps=1)),
     Scenario(
         "forged, happy",
         [HAPPY],
-        ON_SHELF,
+        STOCK,
         Budget(faults=1, forgeries=1),
         list(_forgeries(HAPPY)),
     ),
     Scenario(
         "forged, declined",
         [DECLINED],
-        ON_SHELF,
+        STOCK,
         Budget(faults=1, forgeries=1),
         list(_forgeries(DECLINED)),
     ),

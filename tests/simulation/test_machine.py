@@ -6,20 +6,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from harness.saga import FINAL
 from tests.simulation import page
-from tests.simulation.invariants import ENDS, LATER, Judge
-from tests.simulation.machine import (
-    FAULTS,
-    LOST,
-    TRIES,
-    Budget,
-    Delivery,
-    Machine,
-    Move,
-    Order,
-    State,
-)
-from tests.world import HEARD_BY
+from tests.simulation.faults import FAULTS, LOST
+from tests.simulation.invariants import LATER, Judge
+from tests.simulation.machine import Machine
+from tests.simulation.state import TRIES, Budget, Delivery, Move, Order, State
+from tests.world import CONSUMERS
 
 CUSTOMERS = ("CUST-1", "CUST-2", "CUST-3", "CUST-DECLINE-1", "CUST-DECLINE-2")
 SKUS = ("ONE", "FEW", "NONE")
@@ -75,12 +68,12 @@ class Saga(RuleBasedStateMachine):
         faults = [*FAULTS[kind], *([LOST] if kind == "events" else [])]
         self._answer(which, faults[how % len(faults)])
 
-    @precondition(lambda self: self.state.said)
+    @precondition(lambda self: self.state.published)
     @rule(which=NUMBERS)
     def deliver_again(self, which: int) -> None:
-        event = self.state.said[which % len(self.state.said)]
+        event = self.state.published[which % len(self.state.published)]
         kind = self.machine.events[event]["event"]["detail-type"]
-        self._queue(*(Delivery(service, event, TRIES) for service in HEARD_BY[kind]))
+        self._queue(*(Delivery(service, event, TRIES) for service in CONSUMERS[kind]))
 
     @rule(all_open=st.booleans())
     def sweep(self, all_open: bool) -> None:
@@ -103,7 +96,7 @@ class Saga(RuleBasedStateMachine):
         ended = self.machine.settle(swept)
         stored = [self.machine.items[item] for table, _, item in ended.items if table == "orders"]
         assert tuple(self.judge.judge(ended)) == ()
-        assert {item["status"]["S"] for item in stored} <= ENDS
+        assert {item["status"]["S"] for item in stored} <= FINAL
 
     def _answer(self, which: int, how: str) -> None:
         running = self.state.running[which % len(self.state.running)]
@@ -117,7 +110,7 @@ TestSaga = Saga.TestCase
 TestSaga.settings = settings(
     max_examples=300,
     stateful_step_count=50,
-    # What is found is not made shorter here: the exploration tells the shortest way there is.
+    # Findings are not shrunk here: the exploration has the shortest schedule.
     phases=[Phase.generate],
     deadline=None,
     derandomize=True,

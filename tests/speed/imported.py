@@ -1,6 +1,6 @@
-"""Import a service's handler, and tell which modules that took and what botocore read for it.
+"""Import a service's handler, and print which modules that took and what botocore read for it.
 
-`python imported.py SERVICE [MODULE ...]`: those modules are imported first and not told.
+`python imported.py SERVICE [MODULE ...]`: those modules are imported first and not printed.
 """
 
 import importlib
@@ -8,7 +8,7 @@ import json
 import sys
 
 read: list[object] = []
-sys.addaudithook(lambda event, told: read.append(told[0]) if event == "open" else None)
+sys.addaudithook(lambda event, details: read.append(details[0]) if event == "open" else None)
 
 for module in sys.argv[2:]:
     importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""What is left of botocore in an image: enough for all that the services call, and little else."""
+"""What is left of botocore in an image: all that the services call, and little else."""
 
 import gzip
 import inspect
@@ -14,11 +14,14 @@ import pytest
 from botocore import xform_name
 from botocore.model import ServiceModel, Shape, StructureShape
 
-from plumbing.image.slim import AUTHORITIES, OPERATIONS, slim
+from harness.emulator import ROOT
+from plumbing.aws import OPERATIONS
+from plumbing.image.slim import AUTHORITIES, declared, slim
 from tests.memory import MemoryDynamoDB, MemoryEvents
 
 INSTALLED = Path(botocore.__file__).parent
 NEVER_CALLED = "sqs"
+KEPT = declared([ROOT / "plumbing"])
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +34,14 @@ def slimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(file, copy / file.relative_to(INSTALLED))
     for service in (*OPERATIONS, NEVER_CALLED):
         shutil.copytree(INSTALLED / "data" / service, copy / "data" / service)
-    slim(folder)
+    slim(folder, KEPT)
     return copy
 
 
 @pytest.mark.parametrize(
     ("service", "called"), [("dynamodb", MemoryDynamoDB), ("events", MemoryEvents)]
 )
-def test_an_image_knows_all_operations_that_the_services_call(
+def test_an_image_has_all_operations_that_the_services_call(
     service: str, called: type[object]
 ) -> None:
     methods = {name for name, _ in inspect.getmembers(called, inspect.isfunction)}
@@ -53,9 +56,36 @@ def test_an_operation_is_described_as_it_was(slimmed: Path, service: str) -> Non
     whole, left = _model(INSTALLED, service), _model(slimmed, service)
 
     assert left.metadata == whole.metadata
-    assert set(left.operation_names) == OPERATIONS[service]
+    assert set(left.operation_names) == KEPT[service]
     for name in left.operation_names:
         assert _described(left, name) == _described(whole, name)
+
+
+def test_the_declaration_is_read_from_the_source_of_plumbing_and_of_the_service(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "aws.py").write_text('OPERATIONS = {"s3": ("PutObject",), "events": ("X",)}')
+
+    found = declared([ROOT / "plumbing", tmp_path])
+
+    assert {service: set(names) for service, names in OPERATIONS.items()} == KEPT
+    assert found == KEPT | {"s3": {"PutObject"}, "events": {"PutEvents", "X"}}
+
+
+@pytest.mark.parametrize(
+    ("operations", "error"),
+    [
+        ({"dynamodbb": {"GetItem"}}, "botocore has no service dynamodbb"),
+        ({"events": {"PutEvent"}}, "events has no operation PutEvent"),
+    ],
+)
+def test_a_declared_operation_that_aws_does_not_have_is_an_error(
+    tmp_path: Path, operations: dict[str, set[str]], error: str
+) -> None:
+    shutil.copytree(INSTALLED / "data" / "events", tmp_path / "botocore" / "data" / "events")
+
+    with pytest.raises(ValueError, match=error):
+        slim(tmp_path, operations)
 
 
 def test_little_is_left(slimmed: Path) -> None:
@@ -97,14 +127,14 @@ def _model(botocore_folder: Path, service: str) -> ServiceModel:
 
 
 def _described(model: ServiceModel, name: str) -> Any:
-    """Answer all that an operation's description says, documentation apart."""
+    """Return an operation's description without its documentation."""
     operation = model.operation_model(name)
     shapes = [operation.input_shape, operation.output_shape, *operation.error_shapes]
     return operation.http, operation.auth_type, [_shape(s, set()) for s in shapes if s]
 
 
 def _shape(shape: Shape, above: set[str]) -> Any:
-    """Answer what a shape is made of; one that contains itself is named where it comes again."""
+    """Return what a shape is made of; one that contains itself is named where it comes again."""
     if shape.name in above:
         return shape.name
     above = above | {shape.name}

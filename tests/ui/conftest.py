@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from harness import environment
-from harness.deploy import session, stack_name
+from harness.deploy import session
 from harness.emulator import ROOT
 from harness.environment import Environment
+from harness.names import stack_name
 from harness.orders import Orders
 
 OVERDUE_SECONDS = 2
@@ -27,7 +28,7 @@ class Page:
         self.process, self.url = process, url
 
     def end(self, ending: signal.Signals) -> tuple[int, str]:
-        """Send a signal, and answer how the command ended and what it complained of."""
+        """Send a signal, and return how the command ended and its standard error."""
         assert self.process.stderr is not None
         self.process.send_signal(ending)
         return self.process.wait(timeout=60), self.process.stderr.read()
@@ -49,7 +50,7 @@ def serving(home: Path, *options: str) -> Iterator[Page]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that run in the background are deaf to Ctrl-C, and so would be what they start.
+        # Tests that run in the background ignore Ctrl-C, and so would what they start.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None

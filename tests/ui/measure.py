@@ -1,8 +1,8 @@
 """Measure the page: `make measure-ui`. Figures of one machine, to be compared on that one only.
 
 The orders of the first three figures are real. Of the ten thousand, the events are real ones too,
-said on the real bus and heard through the page's own tap, but nobody else hears them: no service
-works, so that the bus is as fast as it can be.
+published on the real bus and received through the page's own tap, but no service consumes them, so
+that the bus is as fast as it can be.
 """
 
 import json
@@ -17,12 +17,11 @@ import httpx
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from harness import environment
+from harness import environment, flow
 from harness.bus import Bus
 from harness.environment import Environment
 from harness.orders import SCENARIOS, Orders
-from harness.ui import ways
-from plumbing.publish import Entry
+from plumbing.outbox import OutboxEvent
 from tests.browser import CHROMIUM
 from tests.ui.conftest import Page, serving
 from tests.world import sample
@@ -52,22 +51,22 @@ def _measure(page: Page, saga: Environment, browser: Browser) -> None:
     with Orders(saga.api_url) as orders:
         for order in SCENARIOS.values():
             orders.ended(orders.place(order))
-    # What waits in the browser here is looked for by strings, which the page's policy forbids.
+    # Conditions are given to the browser as strings, which the page's policy forbids.
     tab = browser.new_page(bypass_csp=True)
     weight, requests = _weight(tab, page.url)
     print(f"page weight                       {weight / 1024:.1f} KiB in {requests} requests")
     paints = statistics.median(_first_paint(browser, page.url) for _ in range(PAINTS))
     print(f"first paint                       {paints:.0f} ms, median of {PAINTS}")
     bus = Bus(saga.endpoint)
-    for service in ways.HEARERS:
-        bus.hears(service, hears=False)
+    for service in flow.load().consumers:
+        bus.set_consuming(service, on=False)
     took = sorted(_until_its_arrow(tab, bus))
     print(
         f"from an event to its arrow        {statistics.median(took):.0f} ms, "
         f"median of {EVENTS}; {took[-1]:.0f} ms at most"
     )
     before = _resident(page)
-    seconds = _say_many(page, bus)
+    seconds = _publish_many(page, bus)
     print(
         f"memory of the server              {_resident(page):.0f} MiB after {ORDERS} orders, "
         f"{before:.0f} MiB before; seen {ORDERS * len(HAPPY) / seconds:.0f} events a second"
@@ -84,7 +83,7 @@ def _start(home: Path) -> float:
 
 
 def _weight(tab: Tab, url: str) -> tuple[int, int]:
-    """Answer the bytes over the wire of all but the stream, headers too, and of how many files."""
+    """Return the bytes over the wire of all but the stream, headers too, and of how many files."""
     tab.goto(url)
     tab.locator("#services li").first.wait_for()
     sizes = tab.evaluate(
@@ -107,48 +106,48 @@ def _first_paint(browser: Browser, url: str) -> float:
 
 
 def _until_its_arrow(tab: Tab, bus: Bus) -> Iterator[float]:
-    """Say events one by one, and yield after how many milliseconds each has lit its arrow."""
+    """Publish events one by one, and yield after how many milliseconds each has lit its arrow."""
     tab.evaluate(
         """() => {
             window.lit = [];
-            const arrow = document.querySelector('#map [data-event="OrderCreated"]');
+            const arrow = document.querySelector('#picture [data-event="OrderCreated"]');
             new MutationObserver(() => {
-                if (arrow.classList.contains("passes")) window.lit.push(Date.now());
+                if (arrow.classList.contains("lit")) window.lit.push(Date.now());
             }).observe(arrow, { attributeFilter: ["class"] });
         }"""
     )
     for number in range(EVENTS):
         # Until the last arrow is dark again; and not in step with the looks into the tap.
-        tab.wait_for_function("!document.querySelector('#map .passes')")
+        tab.wait_for_function("!document.querySelector('#picture .lit')")
         tab.wait_for_timeout(37 * number % 100)
-        said_at = time.time() * 1000
-        bus.say(_entry("OrderCreated", str(uuid4())))
+        published_at = time.time() * 1000
+        bus.publish(_event("OrderCreated", str(uuid4())))
         tab.wait_for_function(f"window.lit.length > {number}")
-        yield tab.evaluate(f"window.lit[{number}]") - said_at
+        yield tab.evaluate(f"window.lit[{number}]") - published_at
 
 
-def _say_many(page: Page, bus: Bus) -> float:
-    """Say the events of many orders; answer after how many seconds the page had seen them all."""
+def _publish_many(page: Page, bus: Bus) -> float:
+    """Publish the events of many orders; return the seconds until the page had seen them all."""
     begun, before = time.monotonic(), _seen(page)
-    entries = (
-        _entry(event, order_id)
+    events = (
+        _event(event, order_id)
         for order_id in (str(uuid4()) for _ in range(ORDERS))
         for event in HAPPY
     )
-    batch: list[Entry] = []
-    for entry in entries:
-        batch.append(entry)
+    batch: list[OutboxEvent] = []
+    for event in events:
+        batch.append(event)
         if len(batch) == BATCH:
-            bus.say(*batch)
+            bus.publish(*batch)
             batch.clear()
     while _seen(page) < before + ORDERS * len(HAPPY):
         time.sleep(0.1)
     return time.monotonic() - begun
 
 
-def _entry(event: str, order_id: str) -> Entry:
-    detail = json.dumps(sample(event, orderId=order_id)["detail"])
-    return Entry(ways.SOURCE[event], event, detail)
+def _event(event: str, order_id: str) -> OutboxEvent:
+    published = sample(event, orderId=order_id)
+    return OutboxEvent(published["source"], event, json.dumps(published["detail"]))
 
 
 def _seen(page: Page) -> int:

@@ -16,11 +16,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, ViewportSize, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from harness import environment
+from harness import environment, flow
 from harness.emulator import ROOT
 from harness.environment import Environment
 from harness.orders import SCENARIOS, Orders
-from harness.ui import ways
 from tests.browser import CHROMIUM, needs_chromium
 from tests.e2e.shop import eventually
 from tests.ui.conftest import Page, empty, fail, serving
@@ -47,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(browser: Browser, page: Page) -> Iterator[Tab]:
-    """Open the page; whatever it asks for has to be asked of its own server."""
+    """Open the page; all its requests have to go to its own server."""
     with browser.new_context(viewport=DESK, reduced_motion="reduce") as context:
         tab = context.new_page()
         asked: list[str] = []
@@ -59,8 +58,8 @@ def tab(browser: Browser, page: Page) -> Iterator[Tab]:
         tab.on("console", lambda line: complaints.append(line.text) if _is_bad(line.text) else None)
         _open(tab, page.url)
         yield tab
-        # What a test has stopped hears again for the next one.
-        for service in ways.HEARERS:
+        # What a test has stopped consumes again for the next one.
+        for service in flow.load().consumers:
             page.do("start", service=service)
         assert {urlsplit(url).hostname for url in asked} == {"127.0.0.1"}
         assert complaints == []
@@ -69,42 +68,42 @@ def tab(browser: Browser, page: Page) -> Iterator[Tab]:
 def test_a_happy_order_is_clicked_and_its_timeline_read(tab: Tab) -> None:
     order_id = _place(tab, "Happy order")
 
-    expect(_verdict(tab)).to_contain_text("shipped")
+    expect(_verdict(tab)).to_contain_text("completed")
     assert _steps(tab) == [
         "OrderCreated",
         "InventoryReserved",
         "PaymentCharged",
         "ShippingScheduled",
     ]
-    expect(_verdict(tab)).to_contain_text("It ended at SHIPPING_SCHEDULED, after")
-    expect(_row(tab, order_id)).to_contain_text("shipped")
+    expect(_verdict(tab)).to_contain_text("Ended: SHIPPING_SCHEDULED, after")
+    expect(_row(tab, order_id)).to_contain_text("completed")
     expect(_row(tab, order_id)).to_contain_text("SHIPPING_SCHEDULED")
-    expect(tab.locator("#timeline")).to_contain_text("said by orders.charge_payment")
+    expect(tab.locator("#timeline")).to_contain_text("published by orders.charge_payment")
 
 
-def test_an_order_out_of_stock_says_so(tab: Tab) -> None:
+def test_an_order_out_of_stock_shows_the_reason(tab: Tab) -> None:
     order_id = _place(tab, "Out of stock")
 
-    expect(_verdict(tab)).to_contain_text("It ended at INVENTORY_FAILED: out of stock")
+    expect(_verdict(tab)).to_contain_text("Ended: INVENTORY_FAILED: out of stock")
     assert _steps(tab) == ["OrderCreated", "InventoryFailed"]
-    expect(_row(tab, order_id)).to_contain_text("refused")
+    expect(_row(tab, order_id)).to_contain_text("failed")
 
 
-def test_a_declined_order_is_seen_to_its_silent_end(tab: Tab) -> None:
+def test_a_declined_order_is_followed_to_its_end_without_an_event(tab: Tab) -> None:
     order_id = _place(tab, "Card declined")
 
-    expect(_verdict(tab)).to_contain_text("It ended at INVENTORY_RELEASED: card declined")
+    expect(_verdict(tab)).to_contain_text("Ended: INVENTORY_RELEASED: card declined")
     assert _steps(tab) == [
         "OrderCreated",
         "InventoryReserved",
         "PaymentFailed",
         "INVENTORY_RELEASED",
     ]
-    expect(tab.locator("#timeline")).to_contain_text("no event says so")
-    expect(_row(tab, order_id)).to_contain_text("given back")
+    expect(tab.locator("#timeline")).to_contain_text("no event published")
+    expect(_row(tab, order_id)).to_contain_text("compensated")
 
 
-def test_a_body_is_shown_as_it_crossed_the_bus(tab: Tab) -> None:
+def test_a_body_is_shown_as_it_was_observed(tab: Tab) -> None:
     order_id = _place(tab, "Happy order")
     body = tab.locator("#timeline pre").first
 
@@ -113,18 +112,18 @@ def test_a_body_is_shown_as_it_crossed_the_bus(tab: Tab) -> None:
     expect(body).to_contain_text('"detail-type": "OrderCreated"')
     expect(body).to_contain_text(f'"orderId": "{order_id}"')
     # It stays open while the order goes on.
-    expect(_verdict(tab)).to_contain_text("shipped")
+    expect(_verdict(tab)).to_contain_text("completed")
     expect(body).to_be_visible()
 
 
-def test_an_event_lights_its_arrow_and_is_counted_on_the_map(tab: Tab) -> None:
-    count = tab.locator('#map [data-count="event:OrderCreated"]')
+def test_an_event_lights_its_arrow_and_is_counted_in_the_picture(tab: Tab) -> None:
+    count = tab.locator('#picture [data-count="event:OrderCreated"]')
     expect(count).not_to_be_empty()
     before = int(count.inner_html())
     tab.evaluate(
         """() => {
-            const arrow = document.querySelector('#map [data-event="OrderCreated"]');
-            new MutationObserver(() => { arrow.dataset.wasLit = arrow.classList.contains("passes")
+            const arrow = document.querySelector('#picture [data-event="OrderCreated"]');
+            new MutationObserver(() => { arrow.dataset.wasLit = arrow.classList.contains("lit")
                 || arrow.dataset.wasLit; }).observe(arrow, { attributeFilter: ["class"] });
         }"""
     )
@@ -132,7 +131,7 @@ def test_an_event_lights_its_arrow_and_is_counted_on_the_map(tab: Tab) -> None:
     _place(tab, "Out of stock")
 
     expect(count).to_have_text(str(before + 1))
-    arrow = tab.locator('#map [data-event="OrderCreated"]')
+    arrow = tab.locator('#picture [data-event="OrderCreated"]')
     expect(arrow).to_have_attribute("data-was-lit", "true")
 
 
@@ -145,28 +144,28 @@ def test_a_stopped_service_shows_as_an_overdue_order_and_resume_heals_it(tab: Ta
 
     expect(_row(tab, order_id)).to_contain_text("overdue")
     expect(_verdict(tab)).to_contain_text("charge_payment is stopped: start it")
-    expect(tab.locator("#services")).to_contain_text("stopped: hears nothing")
+    expect(tab.locator("#services")).to_contain_text("stopped: consumes nothing")
     expect(tab.get_by_role("status")).to_contain_text("overdue")
 
     start.click()
     expect(tab.get_by_role("button", name="Stop charge_payment")).to_be_visible()
     tab.get_by_role("button", name="Resume open orders").click()
 
-    expect(_verdict(tab)).to_contain_text("shipped")
-    expect(tab.locator("#timeline")).to_contain_text("crossed again, the same to the byte")
+    expect(_verdict(tab)).to_contain_text("completed")
+    expect(tab.locator("#timeline")).to_contain_text("a duplicate, the same bytes")
 
 
-def test_delivered_twice_an_event_shows_twice_and_the_order_stays_as_it_is(tab: Tab) -> None:
+def test_a_redelivered_event_shows_twice_and_the_order_does_not_change(tab: Tab) -> None:
     order_id = _place(tab, "Out of stock")
     expect(_verdict(tab)).to_contain_text("INVENTORY_FAILED")
 
-    tab.get_by_role("button", name="Deliver twice").click()
+    tab.get_by_role("button", name="Redeliver an event").click()
 
     expect(tab.get_by_role("status")).to_have_text(
-        f"InventoryFailed of order {order_id} was said again."
+        f"InventoryFailed of order {order_id} was redelivered."
     )
-    expect(tab.locator("#timeline li.again h3")).to_have_text("InventoryFailed")
-    expect(_row(tab, order_id)).to_contain_text("refused")
+    expect(tab.locator("#timeline li.duplicate h3")).to_have_text("InventoryFailed")
+    expect(_row(tab, order_id)).to_contain_text("failed")
 
 
 def test_a_burst_of_fifty_streams_in_and_is_counted(tab: Tab) -> None:
@@ -178,15 +177,13 @@ def test_a_burst_of_fifty_streams_in_and_is_counted(tab: Tab) -> None:
     expect(tab.get_by_role("status")).to_have_text("50 orders are placed.")
     with contextlib.suppress(AssertionError):
         eventually(lambda: _ended(tab) >= before + 50, seconds=2 * SECONDS)
-    # On a busy machine a function may not start in time: the emulator loses what it was to hear.
+    # On a busy machine a function may not start in time: the emulator loses its event.
     if _ended(tab) < before + 50:
         tab.get_by_role("button", name="Resume open orders").click()
     eventually(lambda: _ended(tab) >= before + 50, seconds=3 * SECONDS)
 
 
-def test_the_list_can_be_filtered_and_searched_and_stands_still_on_demand(
-    tab: Tab, orders: Orders
-) -> None:
+def test_the_list_can_be_filtered_and_searched_and_paused(tab: Tab, orders: Orders) -> None:
     tea = msgspec.structs.replace(SCENARIOS["happy"], sku="TEA", customer_id="CUST-TEA")
     order_id = orders.ended(orders.place(tea))["orderId"]
     rows = tab.locator("#list tbody tr")
@@ -201,7 +198,7 @@ def test_the_list_can_be_filtered_and_searched_and_stands_still_on_demand(
     before = _ended(tab)
     orders.ended(orders.place(tea))
     eventually(lambda: _ended(tab) > before)
-    expect(tab.locator("#tally")).to_contain_text("the list stands still")
+    expect(tab.locator("#tally")).to_contain_text("the list is paused")
     expect(rows).to_have_count(1)
     tab.get_by_role("button", name="Pause").click()
 
@@ -228,18 +225,18 @@ def test_by_keyboard_alone_an_order_is_placed_found_and_opened(tab: Tab) -> None
     expect(tab.locator("#timeline-title")).to_be_focused()
 
 
-def test_what_waits_in_failure_queues_is_shown_on_demand(tab: Tab, saga: Environment) -> None:
+def test_the_messages_of_failure_queues_are_shown_on_demand(tab: Tab, saga: Environment) -> None:
     event = sample("InventoryReserved", customerId=HOSTILE)
     fail(saga, "charge_payment", json.dumps(event), {"ERROR_CODE": "NO_RESOURCE"})
 
     tab.get_by_role("button", name="Look inside").click()
 
-    expect(tab.get_by_role("status")).to_have_text("Waiting: 1 failed event.")
+    expect(tab.get_by_role("status")).to_have_text("1 failed event.")
     found = tab.locator("#found li")
     expect(found).to_contain_text("transient InventoryReserved for charge_payment")
     expect(found).to_contain_text("not delivered: NO_RESOURCE")
     expect(found.get_by_role("button")).to_have_text(ORDER_ID)
-    found.get_by_text("What waits").click()
+    found.get_by_text("The message").click()
     expect(found.locator("pre")).to_contain_text("<img src=x onerror=")
     expect(tab.locator("#failures tr").filter(has_text="charge_payment")).to_contain_text("1")
     empty(saga, "charge_payment")
@@ -248,7 +245,7 @@ def test_what_waits_in_failure_queues_is_shown_on_demand(tab: Tab, saga: Environ
 def test_the_stock_is_shown_per_sku_also_of_one_that_was_only_ordered(
     tab: Tab, saga: Environment, orders: Orders
 ) -> None:
-    saga.stock.fill({"RARE": 3})
+    saga.stock.set({"RARE": 3})
     rare = msgspec.structs.replace(SCENARIOS["happy"], sku="RARE", quantity=2)
     orders.ended(orders.place(rare))
 
@@ -298,7 +295,9 @@ def test_it_fits_a_phone_and_a_wide_screen(tab: Tab, orders: Orders) -> None:
         assert tab.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_when_the_page_s_server_ends_it_says_so(browser: Browser, home: Path, page: Page) -> None:
+def test_when_the_page_s_server_ends_it_shows_that(
+    browser: Browser, home: Path, page: Page
+) -> None:
     with browser.new_context() as context, serving(home) as other:
         tab = context.new_page()
         _open(tab, other.url)
@@ -332,8 +331,8 @@ def test_it_survives_the_environment_going_away_and_coming_back(
             expect(tab.get_by_role("alert")).to_be_empty()
             order_id = _place(tab, "Happy order")
 
-            expect(_row(tab, order_id)).to_contain_text("shipped")
-            # The new environment knows none of the old one's orders.
+            expect(_row(tab, order_id)).to_contain_text("completed")
+            # The new environment has none of the old one's orders.
             expect(tab.locator("#list tbody tr")).to_have_count(1)
     finally:
         environment.down(tmp_path)
@@ -343,7 +342,7 @@ def test_it_looks_like_this(tab: Tab, orders: Orders, tmp_path: Path) -> None:
     """Take the pictures of the README: SCREENSHOTS names the folder that they go to."""
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
     _show_all_states(tab, orders)
-    tab.locator("#said").evaluate("said => said.textContent = ''")
+    tab.locator("#announcement").evaluate("line => line.textContent = ''")
     tab.mouse.move(0, 0)
 
     pictures = (("light", "light", DESK), ("dark", "dark", DESK), ("phone", "light", PHONE))
@@ -376,7 +375,7 @@ def _is_bad(line: str) -> bool:
 
 
 def _place(tab: Tab, button: str) -> str:
-    """Press the button of a scenario, and answer the order's id."""
+    """Press the button of a scenario, and return the order's id."""
     before = _chosen(tab)
     tab.get_by_role("button", name=button).click()
     expect(tab.locator("#one .id")).not_to_have_text(before or "none")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,11 +17,12 @@ import httpx
 import pytest
 
 from harness.bus import Bus
-from harness.deploy import PREFIX, session, stack_name
+from harness.deploy import session
 from harness.emulator import ROOT
 from harness.environment import Environment
+from harness.errors import UserError
+from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders
-from harness.trouble import Trouble
 from harness.ui.connection import Connection
 from tests.e2e.shop import eventually
 from tests.ui.conftest import Page, empty, fail, serving
@@ -29,7 +31,9 @@ from tests.ui.conftest import Page, empty, fail, serving
 def test_everything_is_served_with_a_policy_that_lets_nothing_in_from_elsewhere(
     page: Page,
 ) -> None:
-    answers = [httpx.get(f"{page.url}{path}") for path in ("/", "/app.js", "/app.css", "/icon.svg")]
+    answers = [
+        httpx.get(f"{page.url}{path}") for path in ("/", "/main.js", "/app.css", "/icon.svg")
+    ]
 
     assert [answer.status_code for answer in answers] == [200] * 4
     for answer in answers:
@@ -43,6 +47,23 @@ def test_everything_is_served_with_a_policy_that_lets_nothing_in_from_elsewhere(
     assert ' style="' not in answers[0].text
 
 
+def test_every_module_that_the_page_imports_is_served_as_javascript(page: Page) -> None:
+    left, served = {"main.js"}, set[str]()
+
+    while left:
+        name = left.pop()
+        module = httpx.get(f"{page.url}/{name}")
+        assert (module.status_code, module.headers["content-type"].split(";")[0]) == (
+            200,
+            "text/javascript",
+        )
+        served.add(name)
+        left |= set(re.findall(r'"\./(\w+\.js)"', module.text)) - served
+
+    files = (ROOT / "harness" / "ui" / "page").glob("*.js")
+    assert served == {file.name for file in files}
+
+
 def test_it_listens_on_loopback_only(page: Page) -> None:
     port = int(page.url.rpartition(":")[2])
 
@@ -52,7 +73,7 @@ def test_it_listens_on_loopback_only(page: Page) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "127.0.0.1:1"])
-def test_who_calls_it_by_another_name_is_refused(page: Page, host: str) -> None:
+def test_a_request_by_another_name_is_refused(page: Page, host: str) -> None:
     answer = httpx.get(f"{page.url}/live", headers={"Host": host})
 
     assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
@@ -81,11 +102,11 @@ def test_another_site_cannot_press_a_button(page: Page, headers: dict[str, str])
     ("what", "asked", "status", "detail"),
     [
         ("place", {"scenario": "sad"}, 409, "There is no scenario sad: name one of happy, "),
-        ("stop", {"service": "create_order"}, 409, "create_order hears no event: name one of"),
-        ("again", {"orderId": "unheard"}, 409, "No event was seen yet that could be said again"),
+        ("stop", {"service": "create_order"}, 409, "create_order consumes no event: name one of"),
+        ("redeliver", {"orderId": "unknown"}, 409, "No event was seen yet that could be redeli"),
     ],
 )
-def test_what_cannot_be_done_is_answered_with_a_problem(
+def test_what_cannot_be_done_gets_a_problem(
     page: Page, saga: Environment, what: str, asked: dict[str, str], status: int, detail: str
 ) -> None:
     _whole(page)
@@ -120,30 +141,28 @@ def test_an_order_is_found_by_its_id_also_when_it_was_placed_before(
 def test_only_what_is_an_id_is_asked_of_the_orders_api(saga: Environment) -> None:
     connection = Connection(saga)
 
-    with pytest.raises(Trouble, match="That is not the id of an order"):
+    with pytest.raises(UserError, match="That is not the id of an order"):
         connection.record("../elsewhere")
 
     connection.close()
 
 
-def test_an_event_said_again_is_the_same_and_moves_nothing(page: Page, orders: Orders) -> None:
+def test_a_redelivered_event_is_the_same_and_changes_nothing(page: Page, orders: Orders) -> None:
     _whole(page)
     placed = page.do("place", scenario="happy").json()["orderId"]
     ended = orders.ended(placed)
     eventually(lambda: _timeline(page, placed)["order"].get("ended"))
 
-    again = page.do("again", orderId=placed, event="OrderCreated").json()
+    again = page.do("redeliver", orderId=placed, event="OrderCreated").json()
 
-    entries = eventually(lambda: _again(page, placed))
-    assert again["words"] == f"OrderCreated of order {placed} was said again."
+    entries = eventually(lambda: _duplicates(page, placed))
+    assert again["words"] == f"OrderCreated of order {placed} was redelivered."
     assert [entry["event"] for entry in entries] == ["OrderCreated", "OrderCreated"]
     assert entries[1]["same"]
     assert orders.find(placed) == ended
 
 
-def test_failures_are_shown_and_given_to_their_service_again(
-    page: Page, saga: Environment, orders: Orders
-) -> None:
+def test_failures_are_shown_and_redriven(page: Page, saga: Environment, orders: Orders) -> None:
     _whole(page)
     page.do("stop", service="charge_payment")
     placed = page.do("place", scenario="happy").json()["orderId"]
@@ -155,7 +174,7 @@ def test_failures_are_shown_and_given_to_their_service_again(
     shown = page.do("failures").json()
     redriven = page.do("redrive").json()
 
-    assert shown["words"] == "Waiting: 2 failed events."
+    assert shown["words"] == "2 failed events."
     [transient] = [one for one in shown["failures"] if one["kind"] == "transient"]
     assert (transient["service"], transient["event"], transient["orderId"]) == (
         "charge_payment",
@@ -164,14 +183,15 @@ def test_failures_are_shown_and_given_to_their_service_again(
     )
     assert transient["reason"] == "not delivered: NO_RESOURCE: gone"
     assert redriven["words"] == (
-        "Given to their services again: 1 failed event. Left, as no retry can cure them: 1."
+        "1 failed event redriven. 1 stayed: "
+        "poison: neither an event nor a function's record of one."
     )
     assert orders.ended(placed)["status"] == "SHIPPING_SCHEDULED"
     empty(saga, "charge_payment")
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_ended_by_a_signal_it_leaves_no_rule_no_queue_and_nobody_deaf(
+def test_ended_by_a_signal_it_leaves_no_rule_no_queue_and_no_service_disabled(
     home: Path, saga: Environment, ending: signal.Signals
 ) -> None:
     with serving(home) as page, httpx.stream("GET", f"{page.url}/live") as stream:
@@ -180,16 +200,16 @@ def test_ended_by_a_signal_it_leaves_no_rule_no_queue_and_nobody_deaf(
         next(looking_on)
         _whole(page)
         page.do("stop", service="notify_shipping")
-        stopped = Bus(saga.endpoint).hearing()
+        stopped = Bus(saga.endpoint).consuming()
         ended = page.end(ending)
 
     assert ended == (130, "")
     assert stack_name("notify_shipping") not in stopped
-    assert stack_name("notify_shipping") in Bus(saga.endpoint).hearing()
+    assert stack_name("notify_shipping") in Bus(saga.endpoint).consuming()
     assert _taps(saga, page.process.pid) == []
 
 
-def test_what_a_killed_one_left_behind_the_next_one_sweeps(home: Path, saga: Environment) -> None:
+def test_what_a_killed_one_left_behind_the_next_one_removes(home: Path, saga: Environment) -> None:
     with serving(home) as killed:
         eventually(lambda: len(_taps(saga, killed.process.pid)) == 2)
         killed.end(signal.SIGKILL)
@@ -206,7 +226,7 @@ def test_what_a_killed_one_left_behind_the_next_one_sweeps(home: Path, saga: Env
     assert swept == []
 
 
-def test_two_pages_are_told_everything_each(home: Path, page: Page, saga: Environment) -> None:
+def test_two_pages_each_receive_everything(home: Path, page: Page, saga: Environment) -> None:
     with serving(home) as other:
         _whole(page)
         _whole(other)
@@ -219,7 +239,7 @@ def test_two_pages_are_told_everything_each(home: Path, page: Page, saga: Enviro
     assert seen == by_other
 
 
-def test_without_an_environment_it_says_how_to_start_one(tmp_path: Path) -> None:
+def test_without_an_environment_it_shows_how_to_start_one(tmp_path: Path) -> None:
     refused = _ui(tmp_path)
 
     assert refused.returncode == 1
@@ -240,7 +260,7 @@ def test_a_taken_port_is_a_sentence(home: Path, saga: Environment) -> None:
     assert refused.stderr.startswith(f"saga: Port {port} cannot be had (Address already in use)")
 
 
-def test_where_no_web_server_is_installed_it_says_where_to_run_it() -> None:
+def test_where_no_web_server_is_installed_it_shows_where_to_run_it() -> None:
     without = "import sys; sys.modules['starlette'] = None; from harness.cli import main; "
 
     refused = subprocess.run(
@@ -275,12 +295,12 @@ def _ui(home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _whole(page: Page) -> dict[str, Any]:
-    """Wait until the page watches, and answer all that it tells one who begins to look."""
+    """Wait until the page watches, and return the first update, which is whole."""
 
     def look() -> dict[str, Any] | None:
         with httpx.stream("GET", f"{page.url}/live", timeout=60) as stream:
-            told: dict[str, Any] = next(_messages(stream))
-        return told if told["isThere"] else None
+            update: dict[str, Any] = next(_messages(stream))
+        return update if update["isThere"] else None
 
     return eventually(look)
 
@@ -296,20 +316,20 @@ def _timeline(page: Page, order_id: str) -> Any:
 
 
 def _event(page: Page, order_id: str, event: str) -> str | None:
-    """Answer an order's event as the page has it, or None as long as it has not."""
+    """Return an order's event as the page has it, or None as long as it has not."""
     entries = _timeline(page, order_id).get("entries", [])
     return next((entry["body"] for entry in entries if entry.get("event") == event), None)
 
 
-def _again(page: Page, order_id: str) -> list[Any] | None:
-    """Answer the crossings of an event that crossed again, or None as long as none has."""
+def _duplicates(page: Page, order_id: str) -> list[Any] | None:
+    """Return the observations of an event with a duplicate, or None as long as none has one."""
     entries = _timeline(page, order_id)["entries"]
-    again = {entry["event"] for entry in entries if entry["again"]}
+    again = {entry["event"] for entry in entries if entry["duplicate"]}
     return [entry for entry in entries if entry["event"] in again] or None
 
 
 def _taps(saga: Environment, pid: int) -> list[str]:
-    """Answer the rules and queues of a process."""
+    """Return the rules and queues of a process."""
     name = f"{PREFIX}-tap-{pid}-"
     events = session().client("events", endpoint_url=saga.endpoint)
     sqs = session().client("sqs", endpoint_url=saga.endpoint)
@@ -319,7 +339,7 @@ def _taps(saga: Environment, pid: int) -> list[str]:
 
 
 def _listening(pid: int) -> list[tuple[str, int]]:
-    """Answer the addresses and ports that a process listens on."""
+    """Return the addresses and ports that a process listens on."""
     sockets = set()
     for file in Path(f"/proc/{pid}/fd").iterdir():
         # One that was closed while we looked is none that it listens on.

@@ -1,4 +1,4 @@
-"""What the page makes of the events that it is told."""
+"""What the page makes of the events and records that it observes, on a frozen flow."""
 
 import json
 from itertools import pairwise
@@ -6,35 +6,35 @@ from typing import Any
 
 import pytest
 
-from contracts import CONTRACTS
-from harness.bus import Crossing
-from harness.orders import ENDS
-from harness.ui import ways
-from harness.ui.watch import KEPT_CROSSINGS, Entered, Row, Timeline, Watch
-from tests.world import ORDER_ID, SAMPLES, sample
+from harness.bus import ObservedEvent
+from harness.flow.read import read
+from harness.ui.watch import KEPT_EVENTS, Row, Timeline, TimelineEntry, Watch
+from tests.flow import example
+
+FLOW = read(example.found())
+SAMPLES: dict[str, Any] = {
+    event.name: {
+        "detail-type": event.name,
+        "source": event.source,
+        "detail": example.found().contracts[event.name][0]["detail"],
+    }
+    for event in FLOW.events
+}
+STATUS = {event.name: event.status for event in FLOW.events}
+ORDER_ID = SAMPLES["OrderCreated"]["detail"]["orderId"]
 
 HAPPY = ("OrderCreated", "InventoryReserved", "PaymentCharged", "ShippingScheduled")
 DECLINED = ("OrderCreated", "InventoryReserved", "PaymentFailed")
 
 
-def test_each_step_leads_to_a_status_further_along_the_way() -> None:
-    steps = [
-        (ways.STATUS[heard.detail_type], ways.STATUS[said.detail_type])
-        for heard in CONTRACTS
-        for said in CONTRACTS
-        if said.said_by in heard.heard
-    ]
-
-    assert steps
-    assert all(ways.rank(before) < ways.rank(after) for before, after in steps)
-    assert set(ways.STATUSES) >= ENDS
-    assert {"release_inventory"} == ways.SILENT
+def sample(event: str, **changes: Any) -> dict[str, Any]:
+    return {**SAMPLES[event], "detail": {**SAMPLES[event]["detail"], **changes}}
 
 
-def test_a_happy_order_is_seen_from_its_event_to_its_end() -> None:
-    watch = Watch(overdue_after=1000)
+def test_a_happy_order_is_followed_from_its_first_event_to_its_last() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
 
-    _hear(watch, *HAPPY)
+    _observe(watch, *HAPPY)
 
     change = watch.everything()
     detail = SAMPLES["OrderCreated"]["detail"]
@@ -50,22 +50,26 @@ def test_a_happy_order_is_seen_from_its_event_to_its_end() -> None:
             began=0,
             since=300,
             ended=True,
+            outcome="completed",
         )
     ]
-    assert change.events == {**dict.fromkeys(ways.STATUS, 0), **dict.fromkeys(HAPPY, 1)}
-    assert change.standing == {**dict.fromkeys(ways.STATUSES, 0), "SHIPPING_SCHEDULED": 1}
+    assert change.events == {**dict.fromkeys(STATUS, 0), **dict.fromkeys(HAPPY, 1)}
+    assert change.statuses == {
+        **{status.name: 0 for status in FLOW.statuses},
+        "SHIPPING_SCHEDULED": 1,
+    }
 
 
-def test_a_timeline_has_each_event_as_it_crossed_and_what_the_order_waits_for() -> None:
-    watch = Watch(overdue_after=1000)
+def test_a_timeline_has_each_event_as_observed_and_what_the_order_waits_for() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
 
-    _hear(watch, "OrderCreated", "InventoryReserved")
+    _observe(watch, "OrderCreated", "InventoryReserved")
 
     timeline = _timeline(watch)
     assert timeline.entries == [
-        Entered(
+        TimelineEntry(
             at=100 * number,
-            status=ways.STATUS[event],
+            status=STATUS[event],
             event=event,
             source=SAMPLES[event]["source"],
             body=json.dumps(SAMPLES[event]),
@@ -79,28 +83,28 @@ def test_a_timeline_has_each_event_as_it_crossed_and_what_the_order_waits_for() 
 
 
 def test_events_that_come_in_another_order_lead_to_the_same_status() -> None:
-    watch = Watch(overdue_after=1000)
+    watch = Watch(FLOW, overdue_after=1000)
 
-    _hear(watch, *reversed(HAPPY))
+    _observe(watch, *reversed(HAPPY))
 
     [row] = watch.everything().orders
     assert row.statuses[-1] == "SHIPPING_SCHEDULED"
-    assert watch.everything().standing["SHIPPING_SCHEDULED"] == 1
-    assert sum(watch.everything().standing.values()) == 1
+    assert watch.everything().statuses["SHIPPING_SCHEDULED"] == 1
+    assert sum(watch.everything().statuses.values()) == 1
 
 
-def test_an_event_that_crosses_again_is_counted_and_compared() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, "OrderCreated")
+def test_a_duplicate_event_is_counted_and_compared() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, "OrderCreated")
 
-    watch.heard(_crossing(sample("OrderCreated"), at=10))
-    watch.heard(_crossing(sample("OrderCreated", amountCents=1), at=20))
+    watch.observe(_observed(sample("OrderCreated"), at=10))
+    watch.observe(_observed(sample("OrderCreated", amountCents=1), at=20))
 
     [row] = watch.everything().orders
     first, same, other = _timeline(watch).entries
-    assert row.again == 2
+    assert row.duplicates == 2
     assert row.amount_cents == str(SAMPLES["OrderCreated"]["detail"]["amountCents"])
-    assert (first.again, same.again, same.same, other.again, other.same) == (
+    assert (first.duplicate, same.duplicate, same.same, other.duplicate, other.same) == (
         False,
         True,
         True,
@@ -123,60 +127,60 @@ def test_an_event_that_crosses_again_is_counted_and_compared() -> None:
         json.dumps(sample("OrderCreated", sku="X" * 100_000)),
     ],
 )
-def test_what_no_service_of_the_saga_said_is_left_alone(body: str) -> None:
-    watch = Watch(overdue_after=1000)
+def test_what_no_service_of_the_saga_publishes_is_ignored(body: str) -> None:
+    watch = Watch(FLOW, overdue_after=1000)
 
-    watch.heard(Crossing(0, body))
+    watch.observe(ObservedEvent(0, body))
 
     assert watch.take() is None
     assert watch.everything().orders == []
 
 
 def test_fields_of_any_type_are_shown_as_text() -> None:
-    watch = Watch(overdue_after=1000)
+    watch = Watch(FLOW, overdue_after=1000)
 
-    watch.heard(_crossing(sample("OrderCreated", quantity=None, sku={"a": 1}, customerId=["x"])))
+    watch.observe(_observed(sample("OrderCreated", quantity=None, sku={"a": 1}, customerId=["x"])))
 
     [row] = watch.everything().orders
     assert (row.quantity, row.sku, row.customer_id) == ("None", "{'a': 1}", "['x']")
 
 
 def test_only_the_newest_orders_are_kept_and_those_that_ended_go_first() -> None:
-    watch = Watch(overdue_after=1000, kept=3)
-    _hear(watch, "OrderCreated", order_id="open")
-    _hear(watch, *HAPPY, order_id="ended")
+    watch = Watch(FLOW, overdue_after=1000, kept=3)
+    _observe(watch, "OrderCreated", order_id="open")
+    _observe(watch, *HAPPY, order_id="ended")
 
     for order_id in ("third", "fourth", "fifth"):
-        _hear(watch, "OrderCreated", order_id=order_id)
+        _observe(watch, "OrderCreated", order_id=order_id)
 
     change = watch.take()
     assert change is not None
     assert [row.order_id for row in change.orders] == ["third", "fourth", "fifth"]
     assert change.gone == ["ended", "open"]
-    # Where one ended stays told; one that was open is no longer known to be.
-    assert (change.standing["SHIPPING_SCHEDULED"], change.standing["CREATED"]) == (1, 3)
+    # The status of one that ended stays counted; that of an open one does not.
+    assert (change.statuses["SHIPPING_SCHEDULED"], change.statuses["CREATED"]) == (1, 3)
     assert watch.timeline("open") is None
 
 
-def test_of_one_order_so_many_crossings_are_kept_and_all_are_counted() -> None:
-    watch = Watch(overdue_after=1000)
+def test_so_many_duplicates_of_an_order_are_kept_and_all_are_counted() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
 
-    for at in range(KEPT_CROSSINGS + 5):
-        watch.heard(_crossing(sample("OrderCreated"), at=at))
+    for at in range(KEPT_EVENTS + 5):
+        watch.observe(_observed(sample("OrderCreated"), at=at))
 
-    assert len(_timeline(watch).entries) == KEPT_CROSSINGS
-    assert watch.everything().events["OrderCreated"] == KEPT_CROSSINGS + 5
+    assert len(_timeline(watch).entries) == KEPT_EVENTS
+    assert watch.everything().events["OrderCreated"] == KEPT_EVENTS + 5
 
 
-def test_an_order_is_overdue_when_it_stands_still_for_longer_than_the_deadline() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, "OrderCreated")
+def test_an_order_is_overdue_after_so_long_without_a_step() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, "OrderCreated")
 
     watch.look(1000)
     in_time = watch.everything()
     watch.look(1001)
     too_late = watch.everything()
-    watch.heard(_crossing(sample("InventoryReserved"), at=1100))
+    watch.observe(_observed(sample("InventoryReserved"), at=1100))
     goes_on = watch.everything()
 
     assert [(one.overdue, one.orders[0].overdue) for one in (in_time, too_late, goes_on)] == [
@@ -187,8 +191,8 @@ def test_an_order_is_overdue_when_it_stands_still_for_longer_than_the_deadline()
 
 
 def test_an_order_that_ended_is_never_overdue() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, *HAPPY)
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, *HAPPY)
 
     watch.look(10**6)
 
@@ -196,11 +200,11 @@ def test_an_order_that_ended_is_never_overdue() -> None:
     assert (change.overdue, change.orders[0].overdue) == (0, False)
 
 
-def test_a_step_that_no_event_tells_is_read_from_the_record() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, *DECLINED)
+def test_a_step_without_an_event_is_read_from_the_record() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, *DECLINED)
 
-    before, due = watch.to_ask_about(449, most=5), watch.to_ask_about(450, most=5)
+    before, due = watch.to_ask_about(449, limit=5), watch.to_ask_about(450, limit=5)
     watch.recorded(ORDER_ID, _record("CREATED", "PAYMENT_FAILED", "INVENTORY_RELEASED"), 500)
 
     [row] = watch.everything().orders
@@ -210,18 +214,18 @@ def test_a_step_that_no_event_tells_is_read_from_the_record() -> None:
         True,
         "card declined",
     )
-    assert _timeline(watch).entries[-1] == Entered(at=2000, status="INVENTORY_RELEASED")
-    assert watch.to_ask_about(10**9, most=5) == []
+    assert _timeline(watch).entries[-1] == TimelineEntry(at=2000, status="INVENTORY_RELEASED")
+    assert watch.to_ask_about(10**9, limit=5) == []
 
 
 def test_an_order_is_asked_about_less_and_less_often() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, *DECLINED)
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, *DECLINED)
     record = _record("CREATED", "INVENTORY_RESERVED", "PAYMENT_FAILED")
 
     asked = []
     for now in range(0, 200_000, 50):
-        for order_id in watch.to_ask_about(now, most=5):
+        for order_id in watch.to_ask_about(now, limit=5):
             watch.recorded(order_id, record, now)
             asked.append(now)
 
@@ -230,11 +234,11 @@ def test_an_order_is_asked_about_less_and_less_often() -> None:
     assert pauses[-1] == 60_000
 
 
-def test_an_order_that_was_first_seen_on_its_way_is_asked_about_at_once() -> None:
-    watch = Watch(overdue_after=10**9)
-    _hear(watch, "PaymentCharged")
+def test_an_order_that_was_first_observed_in_progress_is_asked_about_at_once() -> None:
+    watch = Watch(FLOW, overdue_after=10**9)
+    _observe(watch, "PaymentCharged")
 
-    due = watch.to_ask_about(250, most=5)
+    due = watch.to_ask_about(250, limit=5)
     watch.recorded(ORDER_ID, _record("CREATED", "INVENTORY_RESERVED", "PAYMENT_CHARGED"), 300)
 
     assert due == [ORDER_ID]
@@ -243,7 +247,7 @@ def test_an_order_that_was_first_seen_on_its_way_is_asked_about_at_once() -> Non
 
 
 def test_an_order_that_was_never_seen_is_known_by_its_record() -> None:
-    watch = Watch(overdue_after=1000)
+    watch = Watch(FLOW, overdue_after=1000)
 
     watch.recorded(ORDER_ID, _record("CREATED", "PAYMENT_FAILED", "INVENTORY_RELEASED"), 300)
 
@@ -256,9 +260,9 @@ def test_an_order_that_was_never_seen_is_known_by_its_record() -> None:
     ]
 
 
-def test_an_order_of_which_there_is_no_record_has_what_was_said_instead() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, "PaymentCharged")
+def test_an_order_without_a_record_has_the_error_instead() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, "PaymentCharged")
 
     watch.unrecorded(ORDER_ID, "No order has this id.", 300)
     watch.unrecorded("never-seen", "No order has this id.", 300)
@@ -268,20 +272,20 @@ def test_an_order_of_which_there_is_no_record_has_what_was_said_instead() -> Non
 
 
 def test_not_more_than_so_many_orders_are_asked_about_at_once() -> None:
-    watch = Watch(overdue_after=1000)
+    watch = Watch(FLOW, overdue_after=1000)
     for number in range(10):
-        _hear(watch, *DECLINED, order_id=str(number))
+        _observe(watch, *DECLINED, order_id=str(number))
 
-    assert watch.to_ask_about(10**6, most=4) == ["0", "1", "2", "3"]
+    assert watch.to_ask_about(10**6, limit=4) == ["0", "1", "2", "3"]
 
 
-def test_only_what_changed_is_told_again() -> None:
-    watch = Watch(overdue_after=1000)
-    _hear(watch, "OrderCreated", order_id="one")
-    _hear(watch, "OrderCreated", order_id="other")
+def test_only_what_changed_is_sent_again() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
+    _observe(watch, "OrderCreated", order_id="one")
+    _observe(watch, "OrderCreated", order_id="other")
     watch.take()
 
-    _hear(watch, "InventoryFailed", order_id="one")
+    _observe(watch, "InventoryFailed", order_id="one")
 
     change = watch.take()
     assert change is not None
@@ -289,41 +293,43 @@ def test_only_what_changed_is_told_again() -> None:
     assert watch.take() is None
 
 
-def test_an_event_is_said_again_to_the_byte() -> None:
-    watch = Watch(overdue_after=1000)
+def test_an_event_is_redelivered_byte_for_byte() -> None:
+    watch = Watch(FLOW, overdue_after=1000)
     detail = '{"orderId":"one",  "sku":"\\u00e9" }'
     envelope = {"source": "orders.create_order", "detail-type": "OrderCreated", "detail": 0}
-    watch.heard(Crossing(0, json.dumps(envelope).replace('"detail": 0', f'"detail": {detail}')))
-    _hear(watch, "InventoryReserved", order_id="other")
+    watch.observe(
+        ObservedEvent(0, json.dumps(envelope).replace('"detail": 0', f'"detail": {detail}'))
+    )
+    _observe(watch, "InventoryReserved", order_id="other")
 
-    latest, chosen = watch.said(None, None), watch.said("one", "OrderCreated")
+    latest, chosen = watch.stored_event(None, None), watch.stored_event("one", "OrderCreated")
 
     assert latest is not None
     assert chosen is not None
     assert latest.detail_type == "InventoryReserved"
     assert (chosen.source, chosen.detail_type) == ("orders.create_order", "OrderCreated")
     assert chosen.detail == detail
-    assert watch.said("one", "PaymentCharged") is None
-    assert watch.said("unheard", None) is None
+    assert watch.stored_event("one", "PaymentCharged") is None
+    assert watch.stored_event("unknown", None) is None
 
 
 def test_a_contradictory_order_breaks_nothing() -> None:
-    watch = Watch(overdue_after=1000)
+    watch = Watch(FLOW, overdue_after=1000)
 
-    _hear(watch, "OrderCreated", "InventoryFailed", "PaymentCharged", "ShippingScheduled")
+    _observe(watch, "OrderCreated", "InventoryFailed", "PaymentCharged", "ShippingScheduled")
 
     change = watch.everything()
     assert [row.ended for row in change.orders] == [True]
-    assert sum(change.standing.values()) == 1
+    assert sum(change.statuses.values()) == 1
 
 
-def _hear(watch: Watch, *events: str, order_id: str = ORDER_ID) -> None:
+def _observe(watch: Watch, *events: str, order_id: str = ORDER_ID) -> None:
     for number, event in enumerate(events):
-        watch.heard(_crossing(sample(event, orderId=order_id), at=number * 100))
+        watch.observe(_observed(sample(event, orderId=order_id), at=number * 100))
 
 
-def _crossing(event: dict[str, Any], at: int = 0) -> Crossing:
-    return Crossing(at, json.dumps(event))
+def _observed(event: dict[str, Any], at: int = 0) -> ObservedEvent:
+    return ObservedEvent(at, json.dumps(event))
 
 
 def _timeline(watch: Watch) -> Timeline:

@@ -1,4 +1,4 @@
-"""Every field of every event is held against the order as it is stored."""
+"""Every field of every event is compared with the stored order."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from contracts import CONTRACTS
-from plumbing.step import Contradiction
+from plumbing.step import EventMismatchError
 from tests.world import World, sample
 
 FORGED = {
@@ -17,14 +17,14 @@ FORGED = {
     "amountCents": 1,
     "reservationId": "00000000-0000-4000-8000-000000000001",
     "paymentId": "00000000-0000-4000-8000-000000000002",
-    "reason": "because we say so",
+    "reason": "just because",
 }
 
 
 def _heard_fields() -> Iterator[tuple[str, str, str]]:
     for contract in CONTRACTS:
-        for service, heard in contract.heard.items():
-            for field in msgspec.structs.fields(heard):
+        for service, event in contract.consumers.items():
+            for field in msgspec.structs.fields(event):
                 # Which trace an event belongs to decides nothing.
                 if field.encode_name not in ("orderId", "traceparent"):
                     yield service, contract.detail_type, field.encode_name
@@ -35,14 +35,14 @@ def test_an_event_with_one_forged_field_is_an_error_that_names_it(
     world: World, service: str, detail_type: str, field: str
 ) -> None:
     contract = next(one for one in CONTRACTS if one.detail_type == detail_type)
-    world.store_order(contract.said.status)  # type: ignore[attr-defined]
+    world.store_order(contract.published.status)  # type: ignore[attr-defined]
     world.stock("COFFEE", 5)
     world.stock("ELSEWHERE", 5)
     before = world.snapshot()
 
     named = "failureReason" if field == "reason" else field
-    with pytest.raises(Contradiction, match=f"differs from what is stored in {named}$"):
+    with pytest.raises(EventMismatchError, match=f"differs from what is stored in {named}$"):
         world.handler(service).handle(sample(detail_type, **{field: FORGED[field]}), None)
 
     assert world.snapshot() == before
-    assert world.said == []
+    assert world.published == []

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from contracts import participants
+from harness.saga import PATHS
 from tests.world import World, request
 
 
@@ -63,6 +65,27 @@ def test_a_happy_order_of_a_customers_uuid_and_a_sku_of_twenty_fits_one_write_un
     assert _size(item) <= 1024
 
 
+def test_every_service_publishes_exactly_what_it_declares(world: World) -> None:
+    world.stock("COFFEE", 10)
+    for customer, sku in (("CUST-1", "COFFEE"), ("CUST-1", "TEA"), ("CUST-DECLINE", "COFFEE")):
+        order = {"customerId": customer, "sku": sku, "amountCents": 500}
+        world.handler("create_order").handle(request(body=order), None)
+        world.run()
+
+    published: dict[str, set[str]] = {}
+    for event in world.published:
+        service = event["source"].removeprefix("orders.")
+        published.setdefault(service, set()).add(event["detail-type"])
+    paths = {tuple(world.statuses(order_id)) for order_id in world.dynamodb.tables["orders"]}
+
+    assert published == {
+        service: {kind.__name__ for kind in one.publishes}
+        for service, one in participants().items()
+        if one.publishes
+    }
+    assert paths == {tuple(step.to for _, step in path) for path in PATHS}
+
+
 @pytest.mark.parametrize("customer", ["CUST-1", "CUST-DECLINE"])
 def test_every_event_carries_the_trace_and_the_time_of_its_order(
     world: World, customer: str
@@ -76,7 +99,9 @@ def test_every_event_carries_the_trace_and_the_time_of_its_order(
     world.run()
 
     item = world.order(json.loads(answer["body"])["orderId"])
-    carried = {(said["detail"]["traceparent"], said["detail"]["createdAt"]) for said in world.said}
+    carried = {
+        (event["detail"]["traceparent"], event["detail"]["createdAt"]) for event in world.published
+    }
     assert carried == {(trace, item["createdAt"])}
     assert item["createdAt"] == item["history"][0]["at"]
 
@@ -98,7 +123,7 @@ def test_the_index_of_open_orders_is_written_twice_for_an_order(
             finally:
                 [item] = world.dynamodb.tables["orders"].values()
                 entries.append(
-                    {name: item.get(name) for name in ("openShard", "createdAt", "due")}
+                    {name: item.get(name) for name in ("openShard", "createdAt", "nextAttemptAt")}
                     if "openShard" in item
                     else {}
                 )

@@ -1,4 +1,4 @@
-"""InventoryReserved: say PaymentCharged."""
+"""InventoryReserved: publish PaymentCharged."""
 
 from shared import publish
 

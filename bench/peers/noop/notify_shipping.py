@@ -1,4 +1,4 @@
-"""PaymentCharged: say ShippingScheduled. The one write is what the end is seen by."""
+"""PaymentCharged: publish ShippingScheduled. The one write marks the end."""
 
 import os
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""OrderCreated: say InventoryReserved."""
+"""OrderCreated: publish InventoryReserved."""
 
 from shared import publish
 

@@ -33,30 +33,30 @@ class Simulator:
         self._process = process
 
     def allowed(self, policies: Policies, requests: Iterable[Request]) -> list[Request]:
-        """Answer those of the requests that the policies allow."""
+        """Return those of the requests that the policies allow."""
         asked = list(requests)
-        answer = self._ask({"policies": policies, "requests": msgspec.to_builtins(asked)})
-        return [request for request, is_allowed in zip(asked, answer, strict=True) if is_allowed]
+        response = self._ask({"policies": policies, "requests": msgspec.to_builtins(asked)})
+        return [request for request, is_allowed in zip(asked, response, strict=True) if is_allowed]
 
     def all_allowed(self, policies: Policies, resources: Sequence[str]) -> set[tuple[str, str]]:
-        """Answer action and resource of everything, of all that AWS knows, that is allowed."""
-        answer = self._ask({"policies": policies, "resources": resources})
-        return {(action, resource) for action, resource in answer}
+        """Return action and resource of everything, of all that AWS knows, that is allowed."""
+        response = self._ask({"policies": policies, "resources": resources})
+        return {(action, resource) for action, resource in response}
 
     def _ask(self, question: Mapping[str, Any]) -> list[Any]:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, "The policy simulator ended: see what it wrote above."
-        listed: list[Any] = json.loads(answer)
+        response = self._process.stdout.readline()
+        assert response, "The policy simulator ended: see what it wrote above."
+        listed: list[Any] = json.loads(response)
         return listed
 
 
 @contextmanager
 def simulator() -> Iterator[Simulator]:
-    """Start a simulator, installed as its lock file says."""
+    """Start a simulator, installed from its lock file."""
     install(FOLDER)
     with subprocess.Popen(
         ["node", FOLDER / "simulate.mjs"],

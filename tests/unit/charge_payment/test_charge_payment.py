@@ -1,4 +1,4 @@
-"""charge_payment: money moves once, and what was said stays said."""
+"""charge_payment: money moves once, and a recorded result never changes."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -8,14 +8,14 @@ import pytest
 
 from charge_payment.charge_payment import Charged, Declined
 from plumbing.publish import PublishError
-from plumbing.step import Contradiction
-from tests.world import ORDER_ID, World, said, sample
+from plumbing.step import EventMismatchError
+from tests.world import ORDER_ID, World, published, sample
 
 PAYMENT_ID = uuid5(UUID(ORDER_ID), "payment")
 
 
 class LedgerGateway:
-    """A gateway that writes down every charge it is asked for, and answers as it is told."""
+    """A gateway that records every charge, and returns the result it is given."""
 
     def __init__(self) -> None:
         self.charges: list[tuple[UUID, str, int]] = []
@@ -43,7 +43,7 @@ def service(world: World, gateway: LedgerGateway) -> ModuleType:
     return module
 
 
-def test_a_reserved_order_is_charged_and_says_so(
+def test_a_reserved_order_is_charged_and_that_is_published(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
@@ -51,12 +51,12 @@ def test_a_reserved_order_is_charged_and_says_so(
     service.handle(sample("InventoryReserved"), None)
 
     assert gateway.charges == [(UUID(ORDER_ID), "CUST-1", 1998)]
-    assert world.said == [said("PaymentCharged")]
+    assert world.published == [published("PaymentCharged")]
     assert world.order()["paymentId"] == str(PAYMENT_ID)
     assert world.statuses() == ["INVENTORY_RESERVED", "PAYMENT_CHARGED"]
 
 
-def test_a_declined_charge_says_why(
+def test_a_declined_charge_is_published_with_its_reason(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED", customerId="CUST-DECLINE")
@@ -64,12 +64,12 @@ def test_a_declined_charge_says_why(
 
     service.handle(sample("InventoryReserved", customerId="CUST-DECLINE"), None)
 
-    assert world.said == [said("PaymentFailed")]
+    assert world.published == [published("PaymentFailed")]
     assert world.order()["failureReason"] == "card declined"
     assert world.statuses() == ["INVENTORY_RESERVED", "PAYMENT_FAILED"]
 
 
-def test_a_second_delivery_says_the_same_and_charges_nothing(
+def test_a_duplicate_delivery_publishes_the_same_bytes_and_charges_nothing(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
@@ -77,12 +77,12 @@ def test_a_second_delivery_says_the_same_and_charges_nothing(
 
     service.handle(sample("InventoryReserved"), None)
 
-    first, second = world.events.said
+    first, second = world.events.published
     assert first == second
     assert len(gateway.charges) == 1
 
 
-def test_two_deliveries_at_once_charge_under_one_key_and_say_the_same(
+def test_two_deliveries_at_once_charge_under_one_key_and_publish_the_same(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
@@ -90,13 +90,13 @@ def test_two_deliveries_at_once_charge_under_one_key_and_say_the_same(
 
     service.handle(sample("InventoryReserved"), None)
 
-    first, second = world.events.said
+    first, second = world.events.published
     assert first == second
     assert {key for key, _, _ in gateway.charges} == {UUID(ORDER_ID)}
     assert world.statuses() == ["INVENTORY_RESERVED", "PAYMENT_CHARGED"]
 
 
-def test_a_recorded_decline_stays_one_although_the_gateway_changed_its_mind(
+def test_a_recorded_decline_stays_although_the_gateway_changes_its_mind(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
@@ -106,11 +106,11 @@ def test_a_recorded_decline_stays_one_although_the_gateway_changed_its_mind(
     gateway.answer = Charged(PAYMENT_ID)
     service.handle(sample("InventoryReserved"), None)
 
-    assert [event["detail-type"] for event in world.said] == ["PaymentFailed", "PaymentFailed"]
+    assert [event["detail-type"] for event in world.published] == ["PaymentFailed", "PaymentFailed"]
     assert len(gateway.charges) == 1
 
 
-def test_a_refused_event_is_said_when_the_delivery_is_repeated(
+def test_a_refused_event_is_published_by_the_next_delivery(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
@@ -118,17 +118,17 @@ def test_a_refused_event_is_said_when_the_delivery_is_repeated(
 
     with pytest.raises(PublishError, match=r"PaymentCharged: InternalFailure \(try again\)"):
         service.handle(sample("InventoryReserved"), None)
-    assert world.said == []
+    assert world.published == []
     service.handle(sample("InventoryReserved"), None)
 
-    assert world.said == [said("PaymentCharged")]
+    assert world.published == [published("PaymentCharged")]
     assert len(gateway.charges) == 1
 
 
 @pytest.mark.parametrize(
     "status", ["CREATED", "INVENTORY_FAILED", "SHIPPING_SCHEDULED", "INVENTORY_RELEASED"]
 )
-def test_an_order_that_stands_elsewhere_is_left_alone(
+def test_an_order_with_another_status_is_not_changed(
     world: World, service: ModuleType, gateway: LedgerGateway, status: str
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
@@ -138,32 +138,32 @@ def test_an_order_that_stands_elsewhere_is_left_alone(
     service.handle(sample("InventoryReserved"), None)
 
     assert gateway.charges == []
-    assert world.said == []
+    assert world.published == []
     assert world.snapshot() == before
 
 
-def test_an_event_that_is_not_the_one_said_of_the_order_charges_nothing(
+def test_an_event_that_is_not_the_published_one_charges_nothing(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
     world.store_order("INVENTORY_RESERVED")
 
-    with pytest.raises(Contradiction, match="differs from what is stored in amountCents"):
+    with pytest.raises(EventMismatchError, match="differs from what is stored in amountCents"):
         service.handle(sample("InventoryReserved", amountCents=1), None)
 
     assert gateway.charges == []
-    assert world.said == []
+    assert world.published == []
 
 
 def test_an_event_of_an_order_that_is_not_stored_charges_nothing(
     world: World, service: ModuleType, gateway: LedgerGateway
 ) -> None:
-    with pytest.raises(Contradiction, match="not stored"):
+    with pytest.raises(EventMismatchError, match="not stored"):
         service.handle(sample("InventoryReserved"), None)
 
     assert gateway.charges == []
 
 
-def test_the_simulated_gateway_declines_one_customer_and_answers_a_key_always_alike() -> None:
+def test_the_simulated_gateway_declines_one_customer_and_returns_the_same_for_a_key() -> None:
     from charge_payment.gateway import SimulatedGateway
 
     gateway = SimulatedGateway()

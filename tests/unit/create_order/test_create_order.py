@@ -20,7 +20,7 @@ def service(world: World) -> ModuleType:
     return world.handler("create_order")
 
 
-def test_an_order_is_stored_said_and_accepted(world: World, service: ModuleType) -> None:
+def test_an_order_is_stored_published_and_accepted(world: World, service: ModuleType) -> None:
     answer = service.handle(request(body=ORDER), None)
 
     body = json.loads(answer["body"])
@@ -29,7 +29,7 @@ def test_an_order_is_stored_said_and_accepted(world: World, service: ModuleType)
     assert answer["headers"]["Location"] == f"/orders/{order_id}"
     assert body == {"orderId": str(UUID(order_id)), "status": "CREATED"}
     stored = world.order(order_id)
-    assert world.said == [
+    assert world.published == [
         {
             "source": "orders.create_order",
             "detail-type": "OrderCreated",
@@ -50,7 +50,7 @@ def test_the_quantity_is_one_when_it_is_not_given(world: World, service: ModuleT
 
     service.handle(request(body=body), None)
 
-    assert world.said[0]["detail"]["quantity"] == 1
+    assert world.published[0]["detail"]["quantity"] == 1
 
 
 def test_a_body_that_comes_as_base64_is_read(world: World, service: ModuleType) -> None:
@@ -65,7 +65,7 @@ def test_fields_that_are_not_known_are_ignored(world: World, service: ModuleType
     answer = service.handle(request(body={**ORDER, "note": "a gift"}), None)
 
     assert answer["statusCode"] == 202
-    assert "note" not in world.said[0]["detail"]
+    assert "note" not in world.published[0]["detail"]
 
 
 def test_orders_without_a_key_are_orders_of_their_own(world: World, service: ModuleType) -> None:
@@ -75,7 +75,7 @@ def test_orders_without_a_key_are_orders_of_their_own(world: World, service: Mod
     assert len(world.dynamodb.tables[ORDERS]) == 2
 
 
-def test_the_same_key_and_body_are_the_same_order_and_answer(
+def test_the_same_key_and_body_are_the_same_order_and_response(
     world: World, service: ModuleType
 ) -> None:
     first = service.handle(request(body=ORDER, headers=KEY), None)
@@ -83,10 +83,10 @@ def test_the_same_key_and_body_are_the_same_order_and_answer(
 
     assert first == second
     assert len(world.dynamodb.tables[ORDERS]) == 1
-    assert world.events.said[0] == world.events.said[1]
+    assert world.events.published[0] == world.events.published[1]
 
 
-def test_an_order_sent_again_in_another_trace_is_said_again_in_its_first(
+def test_an_order_sent_again_in_another_trace_is_published_again_in_its_first(
     world: World, service: ModuleType
 ) -> None:
     first = {**KEY, "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
@@ -96,11 +96,11 @@ def test_an_order_sent_again_in_another_trace_is_said_again_in_its_first(
     again = service.handle(request(body=ORDER, headers=second), None)
 
     assert again["statusCode"] == 202
-    assert world.events.said[0] == world.events.said[1]
-    assert world.said[0]["detail"]["traceparent"] == first["traceparent"]
+    assert world.events.published[0] == world.events.published[1]
+    assert world.published[0]["detail"]["traceparent"] == first["traceparent"]
 
 
-def test_a_repeated_order_that_has_moved_on_is_not_said_again(
+def test_a_repeated_order_that_has_moved_on_is_not_published_again(
     world: World, service: ModuleType
 ) -> None:
     first = service.handle(request(body=ORDER, headers=KEY), None)
@@ -110,7 +110,7 @@ def test_a_repeated_order_that_has_moved_on_is_not_said_again(
     second = service.handle(request(body=ORDER, headers=KEY), None)
 
     assert first == second
-    assert len(world.said) == 1
+    assert len(world.published) == 1
 
 
 @pytest.mark.parametrize("change", [{"quantity": 3}, {"sku": "TEA"}, {"amountCents": 1}])
@@ -124,10 +124,10 @@ def test_the_same_key_with_another_body_is_refused(
 
     assert _problem(answer, 422)["title"] == "Idempotency key reused"
     assert world.snapshot() == before
-    assert len(world.said) == 1
+    assert len(world.published) == 1
 
 
-def test_an_order_whose_event_was_refused_is_said_when_sent_again(
+def test_an_order_whose_event_was_refused_is_published_when_sent_again(
     world: World, service: ModuleType
 ) -> None:
     world.events.refusals = 1
@@ -139,7 +139,7 @@ def test_an_order_whose_event_was_refused_is_said_when_sent_again(
     assert refused["headers"]["Retry-After"] == "1"
     assert accepted["statusCode"] == 202
     assert len(world.dynamodb.tables[ORDERS]) == 1
-    assert len(world.said) == 1
+    assert len(world.published) == 1
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "two words", "schlüssel", "tab\t"])
@@ -189,7 +189,7 @@ def test_a_wrong_field_is_named(
 
     assert _problem(answer, 422)["errors"] == [{"pointer": f"#/{field}", "detail": detail}]
     assert world.dynamodb.tables[ORDERS] == {}
-    assert world.said == []
+    assert world.published == []
 
 
 def test_every_wrong_field_is_named_at_once(world: World, service: ModuleType) -> None:
@@ -216,7 +216,7 @@ def test_a_body_of_16_kb_is_read_and_one_byte_more_is_refused(
 
     assert accepted["statusCode"] == 202
     assert _problem(refused, 413)["detail"] == "Send at most 16384 bytes; these are 16385."
-    assert len(world.said) == 1
+    assert len(world.published) == 1
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_body_of_16_kb_is_read_and_one_byte_more_is_refused(
         ("DELETE", f"/orders/{ORDER_ID}", "GET"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_one(
+def test_a_wrong_method_gets_the_right_one_in_the_response(
     service: ModuleType, method: str, path: str, allowed: str
 ) -> None:
     answer = service.handle(request(method, path), None)
@@ -258,7 +258,7 @@ def test_an_unknown_order_is_not_found(service: ModuleType, order_id: str) -> No
     ],
     ids=["POST", "GET"],
 )
-def test_a_table_that_does_not_answer_is_told_with_what_to_do(
+def test_a_table_that_does_not_respond_is_a_503_with_what_to_do(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, asked: Any, words: str
 ) -> None:
     def times_out(**_: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 
 from notify_shipping.carrier import SimulatedCarrier
 from plumbing.publish import PublishError
-from plumbing.step import Contradiction
-from tests.world import ORDER_ID, World, said, sample
+from plumbing.step import EventMismatchError
+from tests.world import ORDER_ID, World, published, sample
 
 
 class LedgerCarrier(SimulatedCarrier):
@@ -36,7 +36,7 @@ def service(world: World, carrier: LedgerCarrier) -> ModuleType:
     return module
 
 
-def test_a_paid_order_is_booked_and_says_so(
+def test_a_paid_order_is_booked_and_that_is_published(
     world: World, service: ModuleType, carrier: LedgerCarrier
 ) -> None:
     world.store_order("PAYMENT_CHARGED")
@@ -44,12 +44,12 @@ def test_a_paid_order_is_booked_and_says_so(
     service.handle(sample("PaymentCharged"), None)
 
     assert carrier.bookings == [(UUID(ORDER_ID), "CUST-1", "COFFEE", 2)]
-    assert world.said == [said("ShippingScheduled")]
-    assert world.order()["trackingNumber"] == world.said[0]["detail"]["trackingNumber"]
+    assert world.published == [published("ShippingScheduled")]
+    assert world.order()["trackingNumber"] == world.published[0]["detail"]["trackingNumber"]
     assert world.statuses() == ["PAYMENT_CHARGED", "SHIPPING_SCHEDULED"]
 
 
-def test_a_second_delivery_says_the_same_and_books_nothing(
+def test_a_duplicate_delivery_publishes_the_same_bytes_and_books_nothing(
     world: World, service: ModuleType, carrier: LedgerCarrier
 ) -> None:
     world.store_order("PAYMENT_CHARGED")
@@ -57,12 +57,12 @@ def test_a_second_delivery_says_the_same_and_books_nothing(
 
     service.handle(sample("PaymentCharged"), None)
 
-    first, second = world.events.said
+    first, second = world.events.published
     assert first == second
     assert len(carrier.bookings) == 1
 
 
-def test_a_refused_event_is_said_when_the_delivery_is_repeated(
+def test_a_refused_event_is_published_by_the_next_delivery(
     world: World, service: ModuleType, carrier: LedgerCarrier
 ) -> None:
     world.store_order("PAYMENT_CHARGED")
@@ -72,7 +72,7 @@ def test_a_refused_event_is_said_when_the_delivery_is_repeated(
         service.handle(sample("PaymentCharged"), None)
     service.handle(sample("PaymentCharged"), None)
 
-    assert world.said == [said("ShippingScheduled")]
+    assert world.published == [published("ShippingScheduled")]
     assert len(carrier.bookings) == 1
 
 
@@ -87,17 +87,17 @@ def test_an_order_that_is_not_paid_ships_nothing(
     service.handle(sample("PaymentCharged"), None)
 
     assert carrier.bookings == []
-    assert world.said == []
+    assert world.published == []
     assert world.snapshot() == before
 
 
-def test_an_event_that_is_not_the_one_said_of_the_order_ships_nothing(
+def test_an_event_that_is_not_the_published_one_ships_nothing(
     world: World, service: ModuleType, carrier: LedgerCarrier
 ) -> None:
     world.store_order("PAYMENT_CHARGED")
 
-    with pytest.raises(Contradiction, match="differs from what is stored in customerId"):
+    with pytest.raises(EventMismatchError, match="differs from what is stored in customerId"):
         service.handle(sample("PaymentCharged", customerId="THIEF"), None)
 
     assert carrier.bookings == []
-    assert world.said == []
+    assert world.published == []

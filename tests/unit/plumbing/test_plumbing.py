@@ -10,9 +10,11 @@ import pytest
 from plumbing import log as logging
 from plumbing.envelope import EnvelopeError, decode
 from plumbing.log import StepLog, log
-from plumbing.publish import Entry, PublishError, publisher
+from plumbing.outbox import OutboxEvent
+from plumbing.participant import Participant, Step
+from plumbing.publish import PublishError, publisher
 from plumbing.settings import SettingsError, read_settings
-from plumbing.step import Standing
+from plumbing.step import SagaState
 from plumbing.trace import traceparent
 from tests.memory import MemoryEvents
 
@@ -48,9 +50,9 @@ def test_every_absent_setting_is_named() -> None:
 def test_a_detail_is_decoded_and_what_is_new_in_it_ignored() -> None:
     delivered = {**DELIVERED, "detail": {**DELIVERED["detail"], "colour": "red"}, "version": "0"}  # type: ignore[dict-item]
 
-    heard = decode(delivered, Shipped)
+    event = decode(delivered, Shipped)
 
-    assert heard == Shipped("P-1", 5)
+    assert event == Shipped("P-1", 5)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +75,9 @@ def test_what_is_wrong_with_an_event_is_named(delivered: object, named: str) -> 
 
 
 def test_an_entry_has_the_name_of_the_class_and_the_detail_as_text() -> None:
-    entry = Entry.of("parcels", Shipped("P-1", 5))
+    outbox = OutboxEvent.of("parcels", Shipped("P-1", 5))
 
-    assert entry == Entry("parcels", "Shipped", '{"parcelId":"P-1","grams":5}')
+    assert outbox == OutboxEvent("parcels", "Shipped", '{"parcelId":"P-1","grams":5}')
 
 
 def test_one_refused_entry_among_several_is_an_error_that_names_it() -> None:
@@ -87,7 +89,7 @@ def test_one_refused_entry_among_several_is_an_error_that_names_it() -> None:
     publish = publisher(Choosy(), "bus")  # type: ignore[arg-type]
 
     with pytest.raises(PublishError, match=r"bus refused Returned: Odd \(no\)$"):
-        publish(Entry("parcels", "Shipped", "{}"), Entry("parcels", "Returned", "{}"))
+        publish(OutboxEvent("parcels", "Shipped", "{}"), OutboxEvent("parcels", "Returned", "{}"))
 
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -116,7 +118,7 @@ def test_without_a_valid_trace_one_begins_that_is_always_the_same(header: str | 
     assert traceparent(header, ELSE) == f"00-{ELSE.hex}-{ELSE.hex[16:]}-01"
 
 
-def test_a_log_line_is_json_and_the_first_of_a_process_says_so(
+def test_a_log_line_is_json_and_the_first_of_a_process_is_marked(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging, "_lines", 0)
@@ -125,7 +127,7 @@ def test_a_log_line_is_json_and_the_first_of_a_process_says_so(
     log("INFO", "parcel shipped", parcelId="P-2")
 
     line = {"level": "INFO", "message": "parcel shipped"}
-    assert [json.loads(said) for said in capsys.readouterr().out.splitlines()] == [
+    assert [json.loads(one) for one in capsys.readouterr().out.splitlines()] == [
         {**line, "coldStart": True, "parcelId": "P-1"},
         {**line, "coldStart": False, "parcelId": "P-2"},
     ]
@@ -138,22 +140,35 @@ class Sent(msgspec.Struct, frozen=True):
     traceparent: str
 
 
-@pytest.mark.parametrize(("recorded", "outcome"), [(True, "recorded"), (False, "repeated")])
-def test_a_step_is_told_with_its_time_and_measured_once(
-    capsys: pytest.CaptureFixture[str], recorded: bool, outcome: str
+@pytest.mark.parametrize(
+    ("status", "applied", "outcome", "published"),
+    [
+        ("SHIPPED", True, "applied", "Shipped"),
+        ("SHIPPED", False, "duplicate", "Shipped"),
+        ("RETURNED", False, "stale", None),
+    ],
+)
+def test_a_step_is_logged_with_its_outcome_and_time_and_only_an_applied_one_is_measured(
+    capsys: pytest.CaptureFixture[str],
+    status: str,
+    applied: bool,
+    outcome: str,
+    published: str | None,
 ) -> None:
-    tell = StepLog("Parcels", "ship")
+    participant = Participant(consumes=Sent, steps=(Step(publishes=Shipped, status="SHIPPED"),))
+    log_step = StepLog("Parcels", "ship", participant)
     sent = Sent("2026-01-31T09:00:00.000Z", f"00-{TRACE}-{SPAN}-01")
-    standing = Standing("SHIPPED", Entry("parcels", "Shipped", "{}"), recorded)
+    state = SagaState(status, OutboxEvent("parcels", "Shipped", "{}"), applied)
 
-    tell("parcel shipped", sent, standing, perf_counter(), parcelId="P-1")
+    log_step("parcel shipped", sent, state, perf_counter(), parcelId="P-1")
 
     line = json.loads(capsys.readouterr().out)
     assert (line["traceId"], line["outcome"], line["parcelId"]) == (TRACE, outcome, "P-1")
-    assert (line["function"], line["status"]) == ("ship", "SHIPPED")
+    assert (line["function"], line["status"]) == ("ship", status)
+    assert (line["consumed"], line.get("published")) == ("Sent", published)
     assert 0 <= line["stepMilliseconds"] < line["ageMilliseconds"]
-    assert ("_aws" in line) == recorded
-    if recorded:
+    assert ("_aws" in line) == applied
+    if applied:
         [metrics] = line["_aws"]["CloudWatchMetrics"]
         named = [metric["Name"] for metric in metrics["Metrics"]]
         assert metrics["Dimensions"] == [["function", "status"]]

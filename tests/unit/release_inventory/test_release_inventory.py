@@ -1,10 +1,10 @@
-"""release_inventory: what was held comes back exactly once."""
+"""release_inventory: held units are released exactly once."""
 
 from types import ModuleType
 
 import pytest
 
-from plumbing.step import Contradiction
+from plumbing.step import EventMismatchError
 from tests.world import ORDER_ID, World, sample
 
 
@@ -22,7 +22,7 @@ def test_held_units_come_back_and_the_order_ends(world: World, service: ModuleTy
     assert world.units("COFFEE") == 5
     assert world.statuses() == ["PAYMENT_FAILED", "INVENTORY_RELEASED"]
     assert world.order()["failureReason"] == "card declined"
-    assert world.said == []
+    assert world.published == []
 
 
 def test_a_second_delivery_gives_nothing_more_back(world: World, service: ModuleType) -> None:
@@ -50,14 +50,14 @@ def test_an_order_whose_payment_did_not_fail_keeps_its_units(
     assert world.snapshot() == before
 
 
-def test_an_event_that_is_not_the_one_said_of_the_order_gives_nothing_back(
+def test_an_event_that_is_not_the_published_one_releases_nothing(
     world: World, service: ModuleType
 ) -> None:
     world.store_order("PAYMENT_FAILED")
     world.stock("COFFEE", 3)
     before = world.snapshot()
 
-    with pytest.raises(Contradiction, match="differs from what is stored in quantity"):
+    with pytest.raises(EventMismatchError, match="differs from what is stored in quantity"):
         service.handle(sample("PaymentFailed", quantity=1000), None)
 
     assert world.snapshot() == before
@@ -68,7 +68,7 @@ def test_a_sku_that_is_gone_is_an_error_and_the_order_stays_open(
 ) -> None:
     world.store_order("PAYMENT_FAILED")
 
-    with pytest.raises(Contradiction, match="the inventory knows no COFFEE"):
+    with pytest.raises(EventMismatchError, match="the inventory has no COFFEE"):
         service.handle(sample("PaymentFailed"), None)
 
     assert world.statuses() == ["PAYMENT_FAILED"]

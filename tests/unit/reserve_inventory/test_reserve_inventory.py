@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from plumbing import conditional_write
 from plumbing.publish import PublishError
-from plumbing.step import Contradiction
-from tests.world import World, said, sample
+from plumbing.step import EventMismatchError
+from tests.world import World, published, sample
 
 
 @pytest.fixture
@@ -23,8 +23,10 @@ def test_units_on_the_shelf_are_held(world: World, service: ModuleType) -> None:
     service.handle(sample("OrderCreated"), None)
 
     assert world.units("COFFEE") == 3
-    assert world.said == [said("InventoryReserved")]
-    assert world.order()["reservationId"] == said("InventoryReserved")["detail"]["reservationId"]
+    assert world.published == [published("InventoryReserved")]
+    assert (
+        world.order()["reservationId"] == published("InventoryReserved")["detail"]["reservationId"]
+    )
     assert world.statuses() == ["CREATED", "INVENTORY_RESERVED"]
 
 
@@ -35,7 +37,7 @@ def test_the_last_units_can_be_held(world: World, service: ModuleType) -> None:
     service.handle(sample("OrderCreated"), None)
 
     assert world.units("COFFEE") == 0
-    assert world.said == [said("InventoryReserved")]
+    assert world.published == [published("InventoryReserved")]
 
 
 def test_too_few_units_are_out_of_stock_and_stay_on_the_shelf(
@@ -47,7 +49,7 @@ def test_too_few_units_are_out_of_stock_and_stay_on_the_shelf(
     service.handle(sample("OrderCreated"), None)
 
     assert world.units("COFFEE") == 1
-    assert world.said == [said("InventoryFailed")]
+    assert world.published == [published("InventoryFailed")]
     assert world.order()["failureReason"] == "out of stock"
     assert world.statuses() == ["CREATED", "INVENTORY_FAILED"]
 
@@ -57,10 +59,10 @@ def test_an_unknown_sku_is_out_of_stock(world: World, service: ModuleType) -> No
 
     service.handle(sample("OrderCreated"), None)
 
-    assert world.said == [said("InventoryFailed")]
+    assert world.published == [published("InventoryFailed")]
 
 
-def test_a_second_delivery_says_the_same_and_holds_nothing_more(
+def test_a_duplicate_delivery_publishes_the_same_bytes_and_holds_nothing_more(
     world: World, service: ModuleType
 ) -> None:
     world.store_order("CREATED")
@@ -69,7 +71,7 @@ def test_a_second_delivery_says_the_same_and_holds_nothing_more(
 
     service.handle(sample("OrderCreated"), None)
 
-    first, second = world.events.said
+    first, second = world.events.published
     assert first == second
     assert world.units("COFFEE") == 3
 
@@ -81,11 +83,11 @@ def test_out_of_stock_stays_so_although_new_units_came(world: World, service: Mo
     world.stock("COFFEE", 5)
     service.handle(sample("OrderCreated"), None)
 
-    assert [event["detail-type"] for event in world.said] == ["InventoryFailed"] * 2
+    assert [event["detail-type"] for event in world.published] == ["InventoryFailed"] * 2
     assert world.units("COFFEE") == 5
 
 
-def test_a_refused_event_is_said_when_the_delivery_is_repeated(
+def test_a_refused_event_is_published_by_the_next_delivery(
     world: World, service: ModuleType
 ) -> None:
     world.store_order("CREATED")
@@ -96,7 +98,7 @@ def test_a_refused_event_is_said_when_the_delivery_is_repeated(
         service.handle(sample("OrderCreated"), None)
     service.handle(sample("OrderCreated"), None)
 
-    assert world.said == [said("InventoryReserved")]
+    assert world.published == [published("InventoryReserved")]
     assert world.units("COFFEE") == 3
 
 
@@ -107,21 +109,21 @@ def test_an_order_that_has_moved_on_is_left_alone(world: World, service: ModuleT
 
     service.handle(sample("OrderCreated"), None)
 
-    assert world.said == []
+    assert world.published == []
     assert world.snapshot() == before
 
 
-def test_an_event_that_is_not_the_one_said_of_the_order_holds_nothing(
+def test_an_event_that_is_not_the_published_one_holds_nothing(
     world: World, service: ModuleType
 ) -> None:
     world.store_order("CREATED")
     world.stock("COFFEE", 5)
     before = world.snapshot()
 
-    with pytest.raises(Contradiction, match="differs from what is stored in quantity"):
+    with pytest.raises(EventMismatchError, match="differs from what is stored in quantity"):
         service.handle(sample("OrderCreated", quantity=4), None)
 
-    assert world.said == []
+    assert world.published == []
     assert world.snapshot() == before
 
 
@@ -132,7 +134,7 @@ def test_a_conflict_with_another_buyer_is_tried_again(world: World, service: Mod
 
     service.handle(sample("OrderCreated"), None)
 
-    assert world.said == [said("InventoryReserved")]
+    assert world.published == [published("InventoryReserved")]
     assert world.units("COFFEE") == 3
 
 
@@ -144,5 +146,5 @@ def test_conflicts_without_end_are_left_to_the_platform(world: World, service: M
     with pytest.raises(ClientError, match="TransactionCanceled"):
         service.handle(sample("OrderCreated"), None)
 
-    assert world.said == []
+    assert world.published == []
     assert world.statuses() == ["CREATED"]

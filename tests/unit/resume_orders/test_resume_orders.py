@@ -1,4 +1,4 @@
-"""resume_orders: what stands still is said again, ever more rarely, and given up aloud."""
+"""resume_orders: stalled orders are published again, ever more rarely, then given up loudly."""
 
 import json
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plumbing.publish import PublishError
-from tests.world import ORDER_ID, STORED_AT, World, said
+from tests.world import ORDER_ID, STORED_AT, World, published
 
 OPEN = [
     ("CREATED", "OrderCreated"),
@@ -25,15 +25,15 @@ def service(world: World) -> ModuleType:
 
 
 @pytest.mark.parametrize(("status", "event"), OPEN)
-def test_an_order_that_stands_still_is_said_again_word_for_word(
+def test_a_stalled_order_is_published_again_byte_for_byte(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, status: str, event: str
 ) -> None:
     world.store_order(status)
 
     report = _run(service, monkeypatch, LATE)
 
-    assert world.said == [said(event)]
-    assert world.events.said[0]["Detail"] == world.order()["event"]["detail"]
+    assert world.published == [published(event)]
+    assert world.events.published[0]["Detail"] == world.order()["outbox"]["detail"]
     assert report == {
         "overdueOrders": 1,
         "oldestOverdueSeconds": 300,
@@ -52,7 +52,7 @@ def test_an_order_that_has_ended_is_let_be(
 
     report = _run(service, monkeypatch, LATE)
 
-    assert (world.said, report["overdueOrders"]) == ([], 0)
+    assert (world.published, report["overdueOrders"]) == ([], 0)
 
 
 def test_an_order_that_is_young_is_let_be(
@@ -62,7 +62,7 @@ def test_an_order_that_is_young_is_let_be(
 
     _run(service, monkeypatch, STORED_AT + timedelta(minutes=3, seconds=59))
 
-    assert world.said == []
+    assert world.published == []
 
 
 def test_an_old_order_that_has_just_moved_is_let_be(
@@ -74,10 +74,10 @@ def test_an_old_order_that_has_just_moved_is_let_be(
 
     report = _run(service, monkeypatch, LATE)
 
-    assert (world.said, report["overdueOrders"]) == ([], 1)
+    assert (world.published, report["overdueOrders"]) == ([], 1)
 
 
-def test_it_is_said_ever_more_rarely_and_then_given_up(
+def test_it_is_published_ever_more_rarely_and_then_given_up(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.store_order("CREATED")
@@ -85,10 +85,10 @@ def test_it_is_said_ever_more_rarely_and_then_given_up(
     gave_up: list[str] = []
 
     for minute in range(40 * 60):
-        already = len(world.said)
+        already = len(world.published)
         report = _run(service, monkeypatch, STORED_AT + timedelta(minutes=minute))
         gave_up += report["gaveUp"]
-        if len(world.said) > already:
+        if len(world.published) > already:
             minutes.append(minute)
 
     assert minutes == [4, 8, 16, 32, 64, 128, 256, 512]
@@ -96,26 +96,26 @@ def test_it_is_said_ever_more_rarely_and_then_given_up(
     assert gave_up == [ORDER_ID]
 
 
-def test_a_person_can_resume_all_and_what_was_given_up_counts_anew(
+def test_a_person_can_resume_all_and_a_given_up_order_counts_from_zero(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.store_order("CREATED")
     world.dynamodb.tables["orders"][ORDER_ID] |= {
         "openShard": {"S": "given-up"},
-        "due": {"S": "2026-01-31T18:00:00.000Z"},
+        "nextAttemptAt": {"S": "2026-01-31T18:00:00.000Z"},
         "resumes": {"N": "8"},
     }
 
     report = _run(service, monkeypatch, STORED_AT, allOpen=True)
     again = _run(service, monkeypatch, STORED_AT + timedelta(minutes=4))
 
-    assert world.said == [said("OrderCreated")] * 2
+    assert world.published == [published("OrderCreated")] * 2
     assert (report["resumedOrders"], report["givenUpOrders"]) == (1, 0)
     assert again["resumedOrders"] == 1
     assert world.order()["resumes"] == 1
 
 
-def test_two_runs_at_once_say_an_order_once(
+def test_two_runs_at_once_publish_an_order_once(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.store_order("CREATED")
@@ -123,21 +123,21 @@ def test_two_runs_at_once_say_an_order_once(
     found = orders.find(ORDER_ID)
     _run(service, monkeypatch, LATE)
 
-    still = orders.put_off(found, LATE, 1)
+    still = orders.defer(found, LATE, 1)
 
-    assert (still, world.said) == (False, [said("OrderCreated")])
+    assert (still, world.published) == (False, [published("OrderCreated")])
 
 
-def test_an_order_that_moves_on_meanwhile_is_not_said_again(
+def test_an_order_that_moves_on_meanwhile_is_not_published_again(
     world: World, service: ModuleType
 ) -> None:
     world.store_order("CREATED")
     found = service.orders.find(ORDER_ID)
     world.store_order("INVENTORY_RESERVED")
 
-    assert not service.orders.put_off(found, LATE, 1)
+    assert not service.orders.defer(found, LATE, 1)
     assert not service.orders.give_up(found)
-    assert "due" not in world.order()
+    assert "nextAttemptAt" not in world.order()
 
 
 def test_what_the_bus_does_not_take_is_due_again(
@@ -150,7 +150,7 @@ def test_what_the_bus_does_not_take_is_due_again(
         _run(service, monkeypatch, LATE)
     _run(service, monkeypatch, LATE + timedelta(minutes=4))
 
-    assert world.said == [said("OrderCreated")]
+    assert world.published == [published("OrderCreated")]
 
 
 def test_a_run_is_bounded_and_takes_the_oldest_first(
@@ -166,7 +166,7 @@ def test_a_run_is_bounded_and_takes_the_oldest_first(
 
     assert (report["resumedOrders"], report["leftOrders"]) == (500, 100)
     assert report["oldestOverdueSeconds"] == 65 * 60
-    assert world.said[0]["detail"]["orderId"] == ids[-1]
+    assert world.published[0]["detail"]["orderId"] == ids[-1]
 
 
 def test_finding_what_is_due_reads_nothing_of_orders_that_ended(

@@ -1,0 +1,1 @@
+"""The commands of `saga`, a file for each group, each command beside its own options."""

@@ -1,0 +1,142 @@
+"""Start, stop and change the local environment: up, down, demo, deploy, build, provision, logs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from rich.text import Text
+
+from harness import emulator, environment, images
+from harness.commands.command import Command, add_services, port
+from harness.commands.orders import place_and_follow
+from harness.deploy import synthesize
+from harness.errors import UserError
+from harness.logs import lines
+from harness.orders import SCENARIOS, Orders
+from harness.saga import SERVICES
+from harness.terminal import Progress, console
+
+
+def _up_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=port, help="the emulator's port (default: a free one)")
+    parser.add_argument("--detach", action="store_true", help="leave it running and return")
+
+
+def up(call: argparse.Namespace) -> int:
+    """Start the environment; stay with it until Ctrl-C, or detach."""
+    running = environment.find(call.home, call.prefix)
+    if running:
+        stop = "saga down" if running.emulator else "docker compose down"
+        console.print(f"Running already: {running.api_url} (`{stop}` stops it)")
+        return 0
+    progress = Progress()
+    started, process = environment.up(call.home, call.port, progress, call.prefix)
+    progress.done()
+    _print_api(started.api_url)
+    if call.detach:
+        console.print("Stop it:         ./saga down")
+        emulator.detach(process)
+        return 0
+    console.print("Stop it:         Ctrl-C")
+    try:
+        while process.lives():
+            time.sleep(0.5)
+        if not environment.was_stopped(call.home):
+            raise UserError(f"The emulator ended by itself: {emulator.last_line(call.home)}")
+        console.print("Stopped by `saga down`.")
+        return 0
+    finally:
+        environment.down(call.home)
+
+
+def down(call: argparse.Namespace) -> int:
+    """Stop the environment."""
+    running = environment.find(call.home, call.prefix)
+    if running and running.emulator is None:
+        raise UserError("It runs in docker compose: stop it by `docker compose down`.")
+    console.print("Stopped." if environment.down(call.home) else "Nothing was running.")
+    return 0
+
+
+def demo(call: argparse.Namespace) -> int:
+    """Start, run the three scenarios, stop: in a home of its own, beside whatever else runs."""
+    home = call.home / "demo"
+    environment.down(home)
+    progress = Progress()
+    begun = time.monotonic()
+    started, _ = environment.up(home, None, progress)
+    progress.done()
+    try:
+        console.print(f"\nThree orders to {started.api_url}\n")
+        with Orders(started.api_url) as orders:
+            code = place_and_follow(orders, list(SCENARIOS.items()), 60)
+    finally:
+        environment.down(home)
+    console.print(f"\nStopped. All of it took {time.monotonic() - begun:.1f} s.")
+    return code
+
+
+def deploy(call: argparse.Namespace) -> int:
+    """Deploy one service, or all."""
+    progress = Progress()
+    environment.deploy_again(call.home, call.services, progress, call.prefix)
+    progress.done()
+    return 0
+
+
+def build(call: argparse.Namespace) -> int:
+    """Build the images of these services, or of all."""
+    _require_engine()
+    progress = Progress()
+    progress("Synthesizing the CDK app")
+    assembly = synthesize(environment.HOME)
+    images.build_missing(assembly, environment.known(call.services) or SERVICES, progress)
+    progress.done()
+    return 0
+
+
+def _provision_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("endpoint", metavar="URL", help="of the emulator")
+    parser.add_argument("--public-url", metavar="URL", help="of the emulator, as people reach it")
+
+
+def provision(call: argparse.Namespace) -> int:
+    """Deploy everything, functions as images, to an emulator that runs, and add the seed stock."""
+    _require_engine()
+    progress = Progress()
+    provisioned = environment.provision(call.endpoint, progress, call.prefix, as_images=True)
+    progress.done()
+    _print_api(provisioned.api_url.replace(call.endpoint, call.public_url or call.endpoint))
+    return 0
+
+
+def logs(call: argparse.Namespace) -> int:
+    """Show what the functions logged, of one service or of all."""
+    running = environment.require(call.home, call.prefix)
+    services = environment.known(call.services) or SERVICES
+    for service, line in lines(running.endpoint, services, running.prefix):
+        console.print(Text(f"{service:<18} {line}"))
+    return 0
+
+
+def _require_engine() -> None:
+    problem = images.engine_problem()
+    if problem:
+        raise UserError(problem)
+
+
+def _print_api(url: str) -> None:
+    console.print(f"\nThe orders' API: {url}")
+    console.print("Place orders:    ./saga trigger --scenario all")
+
+
+COMMANDS = (
+    Command(up, _up_options),
+    Command(down),
+    Command(demo, deployed=False),
+    Command(deploy, add_services),
+    Command(build, add_services, deployed=False),
+    Command(provision, _provision_options),
+    Command(logs, add_services),
+)

@@ -1,0 +1,65 @@
+"""Narrate what happens in a machine: the lines of a story."""
+
+from __future__ import annotations
+
+import json
+
+from tests.simulation.faults import WORDS
+from tests.simulation.machine import Machine
+from tests.simulation.state import TRIES, Delivery, Move, Running
+
+
+class Narration:
+    """Narrates one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def move(self, move: Move) -> str:
+        """Return a move in words."""
+        match move.what:
+            case "start":
+                return f"{self._about(move.which)} begins"
+            case "answer":
+                running: Running = move.which
+                call = f"{self._about(running.delivery)}: {self.call(running)}"
+                return f"{call} {WORDS[move.how]}"
+            case "forget":
+                return "a day passes, and the payment provider forgets its idempotency keys"
+            case "sweep":
+                return "a person resumes all open orders"
+            case _:
+                delivery: Delivery = move.which
+                event = self._machine.events[delivery.event]["event"]
+                again = "a late duplicate of" if move.what == "deliver again" else "a forged"
+                return f"{again} {event['detail-type']} is delivered to {delivery.service}"
+
+    def _about(self, delivery: Delivery) -> str:
+        event = self._machine.events[delivery.event]["event"]
+        if delivery.service == "resume_orders":
+            return delivery.service
+        if delivery.service == "create_order":
+            order = f" for {json.loads(event['body'])['customerId']}"
+        else:
+            order = f" for {event['detail']['customerId']}"
+        tries = TRIES - delivery.tries
+        return delivery.service + order + (f", try {tries + 1}" if tries else "")
+
+    def call(self, running: Running) -> str:
+        """Return the call that a handler makes, in words."""
+        call = self._machine.calls[running.call]
+        match call.operation:
+            case "put_events":
+                [entry] = call.arguments["Entries"]
+                return f"publishes {entry['DetailType']}"
+            case "charge":
+                return "charges the card"
+            case "book":
+                return "books the shipment"
+            case "get_item":
+                return "reads the order"
+            case "query":
+                return "looks for open orders"
+            case "transact_write_items":
+                return "writes order and stock together"
+        return f"writes the order ({call.operation})"

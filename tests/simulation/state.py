@@ -1,0 +1,96 @@
+"""What a state of the machine is made of: plain values, so that equal states are equal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import uuid5
+
+from create_order.api import ORDERS
+from tests.simulation.partners import Books
+
+TRIES = 3  # Lambda's own, of an event
+MORNING = datetime(2026, 1, 31, 9, tzinfo=UTC)
+
+
+class Order(NamedTuple):
+    """What a customer posts, with a key of theirs; posted again by them if it fails."""
+
+    customer: str
+    sku: str
+    quantity: int = 1
+    amount: int = 500
+
+    @property
+    def id(self) -> str:
+        """Return the id that the order will have."""
+        return str(uuid5(ORDERS, self.customer))
+
+
+class Budget(NamedTuple):
+    """How much may still go wrong or come unasked."""
+
+    faults: int = 0  # of calls: see FAULTS
+    losses: int = 0  # of events that the bus accepted
+    duplicates: int = 0  # of any event that was ever published
+    forgeries: int = 0
+    sweeps: int = 0
+    forgettings: int = 0
+    at_once: int = 2  # handlers that run at the same time
+
+
+class Delivery(NamedTuple):
+    """An event, a request or a tick for a service, to be tried so many times."""
+
+    service: str
+    event: int
+    tries: int
+
+
+class Running(NamedTuple):
+    """A handler half-way: its delivery, the answers that it got, and the call that it makes."""
+
+    delivery: Delivery
+    answers: tuple[int, ...]
+    call: int
+
+
+class State(NamedTuple):
+    """Everything, at one point in time; each part is sorted, so that equal states are equal."""
+
+    items: tuple[tuple[str, str, int], ...]
+    queue: tuple[Delivery, ...]
+    running: tuple[Running, ...]
+    failed: tuple[Delivery, ...]
+    books: Books
+    published: tuple[int, ...]
+    accepted: tuple[int, ...]
+    budget: Budget
+
+
+class Move(NamedTuple):
+    """Something that can happen: what, to which part of the state, and how."""
+
+    what: str
+    which: Any = None
+    how: str = ""
+
+
+class Table:
+    """Values under small numbers, the same value always under the same."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: Any, key: str | None = None) -> int:
+        """Return the number of a value; `key` is what makes it what it is (default: its JSON)."""
+        key = json.dumps(value, sort_keys=True, default=str) if key is None else key
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return self._numbers[key]
+
+    def __getitem__(self, number: int) -> Any:
+        return self.values[number]
