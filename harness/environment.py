@@ -60,7 +60,7 @@ def find(home: Path, prefix: str = PREFIX) -> Environment | None:
 
     Raises UserError when it is deployed with another prefix.
     """
-    environment = _started(home)
+    environment = started(home)
     if environment is None:
         return _in_containers(prefix) if home == HOME else None
     if environment.prefix != prefix:
@@ -71,8 +71,8 @@ def find(home: Path, prefix: str = PREFIX) -> Environment | None:
     return environment
 
 
-def _started(home: Path) -> Environment | None:
-    """Return the environment that was started under this home and runs, or None."""
+def started(home: Path) -> Environment | None:
+    """Return the environment that was started under this home and runs, of any prefix, or None."""
     try:
         environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -119,15 +119,15 @@ def up(
         if find(home, prefix):
             raise UserError("An environment is running already: see `saga up`, or `saga down`.")
         report("Starting the emulator")
-        started = emulator.start(home, port)
+        process = emulator.start(home, port)
         try:
-            environment = provision(started.url, report, prefix)
-            environment = msgspec.structs.replace(environment, emulator=started)
+            environment = provision(process.url, report, prefix)
+            environment = msgspec.structs.replace(environment, emulator=process)
             _state(home).write_bytes(msgspec.json.encode(environment))
         except BaseException:
-            emulator.stop(started)
+            emulator.stop(process)
             raise
-        return environment, started
+        return environment, process
 
 
 def provision(
@@ -177,7 +177,7 @@ def deploy_again(home: Path, services: list[str], report: Report, prefix: str = 
 
 def down(home: Path) -> bool:
     """Stop what runs under this home, of whatever prefix; return whether anything did."""
-    environment = _started(home)
+    environment = started(home)
     # First the file, so that a `saga up` that stays sees that this end was wanted.
     _state(home).unlink(missing_ok=True)
     if environment and environment.emulator:

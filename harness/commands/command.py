@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,33 +63,35 @@ def add_api_url(parser: argparse.ArgumentParser) -> None:
 
 def one_or_more(text: str) -> int:
     """Read a number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"give 1 or more, not {number}")
-    return number
+    return _whole(text, 1)
 
 
 def units(text: str) -> int:
     """Read a number of at least 0."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"give 0 or more, not {number}")
-    return number
-
-
-def seconds(text: str) -> float:
-    """Read a time of more than 0 seconds."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"give more than 0, not {text}")
-    return number
+    return _whole(text, 0)
 
 
 def port(text: str) -> int:
     """Read the number of a port."""
-    number = int(text)
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"give 1 to 65535, not {number}")
+    return _whole(text, 1, 65535)
+
+
+def seconds(text: str) -> float:
+    """Read a time of more than 0 seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"give a number of seconds above 0, not {text}")
+    return number
+
+
+def _whole(text: str, least: int, most: int | None = None) -> int:
+    number = int(text) if re.fullmatch(r"-?\d+", text) else least - 1
+    if number < least or (most is not None and number > most):
+        wanted = f"{least} or more" if most is None else f"{least} to {most}"
+        raise argparse.ArgumentTypeError(f"give {wanted}, not {text}")
     return number
 
 

@@ -51,8 +51,8 @@ def up(call: argparse.Namespace) -> int:
 
 
 def down(call: argparse.Namespace) -> int:
-    """Stop the environment."""
-    running = environment.find(call.home, call.prefix)
+    """Stop the environment, whatever its prefix."""
+    running = environment.started(call.home) or environment.find(call.home, call.prefix)
     if running and running.emulator is None:
         raise UserError("It runs in docker compose: stop it by `docker compose down`.")
     console.print("Stopped." if environment.down(call.home) else "Nothing was running.")

@@ -8,7 +8,7 @@ import msgspec
 from rich.text import Text
 
 from harness import environment
-from harness.commands.command import Command, add_api_url, one_or_more, units
+from harness.commands.command import Command, add_api_url, one_or_more, seconds, units
 from harness.deploy import startup_failures
 from harness.errors import UserError
 from harness.logs import errors
@@ -26,7 +26,7 @@ def _trigger_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quantity", type=int)
     parser.add_argument("--amount", type=int, metavar="CENTS")
     parser.add_argument("--count", type=one_or_more, default=1, help="how many of each")
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="for each")
+    parser.add_argument("--timeout", type=seconds, default=60, metavar="SECONDS", help="for each")
     add_api_url(parser)
 
 

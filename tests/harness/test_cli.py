@@ -376,7 +376,7 @@ def test_a_prefix_names_everything_of_a_deployment(tmp_path: Path) -> None:
         failed = _saga(tmp_path, "failures", "--prefix", "shop")
         other = _saga(tmp_path, "trace", "--open")
     finally:
-        stopped = _saga(tmp_path, "down", "--prefix", "shop")
+        stopped = _saga(tmp_path, "down")
 
     assert "Deploying shop-charge-payment ..." in started.stdout
     assert "SHIPPING_SCHEDULED" in ordered.stdout
@@ -393,6 +393,25 @@ def test_a_prefix_that_cannot_begin_a_name_is_refused(tmp_path: Path, prefix: st
 
     assert refused.returncode == 2
     assert "use 2 to 32 lower-case letters, digits and hyphens" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trigger", "--count", "x"], "give 1 or more, not x"),
+        (["trigger", "--count", "0"], "give 1 or more, not 0"),
+        (["trigger", "--timeout", "soon"], "give a number of seconds above 0, not soon"),
+        (["trigger", "--timeout", "nan"], "give a number of seconds above 0, not nan"),
+        (["up", "--port", "70000"], "give 1 to 65535, not 70000"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_with_what_can(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(arguments)
+
+    assert capsys.readouterr().err.endswith(f"{expected}\n")
 
 
 def _saga(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
