@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from msgspec import Struct
-
+from plumbing.event import Event
 from plumbing.participant import Participant
 
 FOLDER = Path(__file__).resolve().parent
@@ -26,9 +25,9 @@ def participants() -> dict[str, Participant]:
 class Contract:
     """One event: its struct as the producer declares it, and as each consumer does."""
 
-    published: type[Struct]
+    published: type[Event]
     producer: str
-    consumers: Mapping[str, type[Struct]]
+    consumers: Mapping[str, type[Event]]
 
     @property
     def detail_type(self) -> str:

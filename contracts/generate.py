@@ -27,7 +27,10 @@ def documents() -> dict[Path, str]:
 
 
 def _event_schema(contract: Contract) -> dict[str, Any]:
-    return {"$schema": DIALECT, **msgspec.json.schema(contract.published)}
+    schema = msgspec.json.schema(contract.published)
+    # What an event carries lies beside the declared fields on the wire.
+    del schema["$defs"][contract.detail_type]["properties"]["carried"]
+    return {"$schema": DIALECT, **schema}
 
 
 def _openapi() -> dict[str, Any]:

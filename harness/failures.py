@@ -15,7 +15,7 @@ from harness.environment import Clients
 from harness.errors import UserError
 from harness.names import stack_name
 from plumbing.envelope import Envelope, EnvelopeError
-from plumbing.step import EventMismatchError
+from plumbing.outbox import EventMismatchError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -4,7 +4,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-Event = TypeVar("Event", bound=msgspec.Struct)
+from plumbing.event import Event
+
+Kind = TypeVar("Kind", bound=Event)
 
 
 class EnvelopeError(ValueError):
@@ -21,11 +23,12 @@ class Envelope(msgspec.Struct, frozen=True):
     detail: dict[str, Any]
 
 
-def decode(delivered: object, kind: type[Event]) -> Event:
+def decode(delivered: object, kind: type[Kind]) -> Kind:
     """Return the detail of the `delivered` envelope as a `kind`.
 
-    Fields that `kind` does not declare are ignored. Raises EnvelopeError, naming the field, when
-    one is missing or of the wrong type, or when the detail-type is not the name of `kind`.
+    All of the detail is `carried`, also the fields that `kind` does not declare. Raises
+    EnvelopeError, naming the field, when one is missing or of the wrong type, or when the
+    detail-type is not the name of `kind`.
     """
     try:
         envelope = msgspec.convert(delivered, Envelope)
@@ -36,6 +39,6 @@ def decode(delivered: object, kind: type[Event]) -> Event:
             f"expected detail-type {kind.__name__}, got {envelope.detail_type}: check the rule"
         )
     try:
-        return msgspec.convert(envelope.detail, kind)
+        return msgspec.convert({**envelope.detail, "carried": envelope.detail}, kind)
     except msgspec.ValidationError as error:
         raise EnvelopeError(f"{kind.__name__}: {error}") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from plumbing.event import Event
+
 
 class Step(Struct, frozen=True):
     """A transition of the saga that a service makes.
@@ -15,7 +17,7 @@ class Step(Struct, frozen=True):
     final: the step ends the saga.
     """
 
-    publishes: type[Struct] | None = None
+    publishes: type[Event] | None = None
     status: str = ""
     failure: bool = False
     pivot: bool = False
@@ -35,12 +37,12 @@ class Participant(Struct, frozen=True, kw_only=True):
     republishes: the service makes no step; it publishes again what any other has stored.
     """
 
-    consumes: type[Struct] | None
+    consumes: type[Event] | None
     steps: tuple[Step, ...] = ()
     compensates: str | None = None
     republishes: bool = False
 
     @property
-    def publishes(self) -> tuple[type[Struct], ...]:
+    def publishes(self) -> tuple[type[Event], ...]:
         """Return the types of the events that its steps publish."""
         return tuple(step.publishes for step in self.steps if step.publishes)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
-from plumbing.conditional_write import Item, Update, write
-from plumbing.outbox import OutboxEvent
+from plumbing.conditional_write import ConditionFailed, Item, Update, transact, write
+from plumbing.event import Detail, digest_of
+from plumbing.outbox import EventMismatchError, OutboxEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,8 +25,8 @@ SHARDS = "0123456789abcdef"
 TRACEPARENT = "traceparent"
 
 
-class EventMismatchError(Exception):
-    """An event refers to an item that is not stored, or differs from what is stored of it."""
+class OthersRefused(Exception):
+    """The step could be made, but another update of its transaction was refused."""
 
 
 class SagaState(msgspec.Struct, frozen=True):
@@ -40,20 +41,19 @@ class SagaState(msgspec.Struct, frozen=True):
     applied: bool = False
 
     @classmethod
-    def from_item(cls, item: Item | None, expected: Mapping[str, Any]) -> SagaState:
+    def from_item(cls, item: Item | None, expected: str, consumed: Detail) -> SagaState:
         """Read the state from a stored item.
 
-        Raises EventMismatchError when there is no item, or when it has the `expected` status but
-        differs in another field: then the delivered event is not the one that was published.
+        Raises EventMismatchError when there is no item, or when it has the status `expected` and
+        the detail `consumed` is not that of its outbox: the event is not the one that was
+        published.
         """
         if item is None:
             raise EventMismatchError("the event refers to something that is not stored")
-        differing = [name for name, value in expected.items() if item.get(name) != value]
-        if differing and "status" not in differing:
-            raise EventMismatchError(
-                f"the event differs from what is stored in {', '.join(differing)}"
-            )
-        return cls(item["status"], msgspec.convert(item["outbox"], OutboxEvent))
+        state = cls(item["status"], msgspec.convert(item["outbox"], OutboxEvent))
+        if state.status == expected:
+            state.outbox.require(consumed)
+        return state
 
 
 def utc_now() -> datetime:
@@ -76,75 +76,96 @@ def open_index_key(identity: UUID) -> dict[str, str]:
     return {"openShard": str(identity)[0]}
 
 
-def expected_fields(
-    event: msgspec.Struct, kind: type[msgspec.Struct], status: str
-) -> dict[str, Any]:
-    """Build what a step expects of an item: this status, and every field that a `kind` has.
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of one saga: the item, what is expected of it, and what the step changes.
 
-    The item's fields have the names that they have on the wire. All of them are compared, because
-    the next event carries what this one had: a difference would travel on. The trace is left out:
-    it decides nothing, and is stored in the outbox alone.
+    expected: the status that the item has to have.
+    consumed: the detail of the event that asks for the step; the outbox has to have its digest.
+    status: the status after the step.
+    adds: the fields that the step adds.
+    final: the step ends the saga, and takes the item out of the index of open items.
     """
-    fields = msgspec.to_builtins(event)
-    compared = {name: fields[name] for name in kind.__struct_encode_fields__ if name != TRACEPARENT}
-    return {"status": status, **compared}
 
-
-def step(
-    table: str,
-    key: Mapping[str, Any],
-    *,
-    expected: Mapping[str, Any],
-    status: str,
-    outbox: OutboxEvent | None,
-    at: datetime,
-    adds: Mapping[str, Any],
-    final: bool = False,
-) -> Update:
-    """Build the update that takes the item, if its fields are as `expected`, on to `status`.
-
-    It stores the event to publish in `outbox` (None: this step publishes nothing), sets what the
-    step `adds`, and appends status and time to `history`. A `final` step takes the item out of the
-    index of open items.
-    """
-    sets = {"status": status, **adds}
-    if outbox is not None:
-        sets["outbox"] = msgspec.to_builtins(outbox)
-    assignments = ", ".join(f"#{name} = :{name}" for name in sets)
-    removes = ["openShard"] if final else []
-    return Update(
-        table=table,
-        key=key,
-        change=f"SET {assignments}, #history = list_append(#history, :step)"
-        + "".join(f" REMOVE #{name}" for name in removes),
-        condition=" AND ".join(f"#{name} = :expected_{name}" for name in expected),
-        names={f"#{name}": name for name in (*expected, *sets, "history", *removes)},
-        values={
-            **{f":{name}": value for name, value in sets.items()},
-            **{f":expected_{name}": value for name, value in expected.items()},
-            ":step": [history_entry(status, format_timestamp(at))],
-        },
-    )
+    table: str
+    key: Mapping[str, Any]
+    expected: str
+    consumed: Detail
+    status: str
+    at: datetime
+    adds: Mapping[str, Any]
+    final: bool = False
 
 
 def record(
-    client: DynamoDBClient,
-    table: str,
-    key: Mapping[str, Any],
-    *,
-    expected: Mapping[str, Any],
-    status: str,
-    outbox: OutboxEvent,
-    at: datetime,
-    adds: Mapping[str, Any],
-    final: bool = False,
+    client: DynamoDBClient, transition: Transition, outbox: OutboxEvent, *others: Update
 ) -> SagaState:
     """Make one step with the event to publish; return the state of the saga after it.
 
-    That is this step's outcome, or what is stored already when the item was not as expected.
+    That is this step's outcome, or what is stored already when the saga has moved on. Raises as
+    `attempt` does.
     """
-    update = step(
-        table, key, expected=expected, status=status, outbox=outbox, at=at, adds=adds, final=final
+    moved_on = attempt(client, transition, outbox, *others)
+    return moved_on or SagaState(transition.status, outbox, applied=True)
+
+
+def attempt(
+    client: DynamoDBClient, transition: Transition, outbox: OutboxEvent | None, *others: Update
+) -> SagaState | None:
+    """Make one step, in a transaction with the `others`; return None when it was made.
+
+    Otherwise return the state of the saga, which has moved on. Raises EventMismatchError when it
+    has not and the step is refused: then the event is not the one stored. Raises OthersRefused
+    when it is another update that is.
+    """
+    former: OutboxEvent | None = None
+    while True:
+        failed = _write(client, _update(transition, outbox, former), others)
+        if failed is None:
+            return None
+        state = SagaState.from_item(failed.item, transition.expected, transition.consumed)
+        if state.status != transition.expected:
+            return state
+        if former or state.outbox.digest:
+            raise EventMismatchError("the step is refused, and nothing differs from what is stored")
+        # A release without digests stored it. The event is the one stored: compare its text.
+        former = state.outbox
+
+
+def _write(
+    client: DynamoDBClient, update: Update, others: Sequence[Update]
+) -> ConditionFailed | None:
+    if not others:
+        return write(client, update)
+    results = transact(client, [update, *others])
+    if results and results[0] is None:
+        raise OthersRefused
+    return results[0] if results else None
+
+
+def _update(
+    transition: Transition, outbox: OutboxEvent | None, former: OutboxEvent | None
+) -> Update:
+    """Build the update: it also stores the event to publish, and appends to the history."""
+    sets = {"status": transition.status, **transition.adds}
+    if outbox is not None:
+        stored = msgspec.structs.replace(outbox, digest="") if transition.final else outbox
+        sets["outbox"] = msgspec.to_builtins(stored)
+    assignments = ", ".join(f"#{name} = :{name}" for name in sets)
+    removes = ["openShard"] if transition.final else []
+    compared, value = ("digest", digest_of(transition.consumed))
+    if former:
+        compared, value = "detail", former.detail
+    return Update(
+        table=transition.table,
+        key=transition.key,
+        change=f"SET {assignments}, #history = list_append(#history, :step)"
+        + "".join(f" REMOVE #{name}" for name in removes),
+        condition=f"#status = :expected AND #outbox.#{compared} = :consumed",
+        names={f"#{name}": name for name in (*sets, "outbox", compared, "history", *removes)},
+        values={
+            **{f":{name}": value for name, value in sets.items()},
+            ":expected": transition.expected,
+            ":consumed": value,
+            ":step": [history_entry(transition.status, format_timestamp(transition.at))],
+        },
     )
-    failed = write(client, update)
-    return SagaState.from_item(failed.item, expected) if failed else SagaState(status, outbox, True)

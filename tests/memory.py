@@ -200,7 +200,7 @@ def _holds(
 def _clause(
     item: Attributes, clause: str, names: Mapping[str, str], values: Mapping[str, Any]
 ) -> bool:
-    match re.fullmatch(r"(\w+)\((#\w+)\)|(#\w+) (=|>=) (:\w+)", clause):
+    match re.fullmatch(r"(\w+)\((#\w+)\)|(#\w+(?:\.#\w+)*) (=|>=) (:\w+)", clause):
         case re.Match() as found:
             function, argument, name, operator, value = found.groups()
         case _:
@@ -211,11 +211,20 @@ def _clause(
         case "attribute_not_exists":
             return names[argument] not in item
         case "=":
-            return bool(item.get(names[name]) == values[value])
+            return bool(_at(item, name, names) == values[value])
         case ">=":
-            stored = item.get(names[name])
+            stored = _at(item, name, names)
             return stored is not None and int(stored["N"]) >= int(values[value]["N"])
     raise NotImplementedError(clause)
+
+
+def _at(item: Attributes, path: str, names: Mapping[str, str]) -> Any:
+    """Return the value at a path, such as `#outbox.#digest`; None when there is none."""
+    first, *rest = [names[name] for name in path.split(".")]
+    value = item.get(first)
+    for name in rest:
+        value = ((value or {}).get("M") or {}).get(name)
+    return value
 
 
 def _evaluate(

@@ -17,6 +17,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from contracts import CONTRACTS
 from harness.saga import FINAL
 from plumbing import aws, conditional_write
+from plumbing.event import digest_of
 from plumbing.step import TRACEPARENT, format_timestamp, history_entry, open_index_key
 from tests.memory import MemoryDynamoDB, MemoryEvents
 
@@ -58,6 +59,7 @@ class World:
                 "source": event["source"],
                 "detailType": event["detail-type"],
                 "detail": json.dumps(detail, separators=(",", ":")),
+                "digest": digest_of(detail),
             },
             "history": [history_entry(status, format_timestamp(STORED_AT))],
             **(open_index_key(UUID(detail["orderId"])) if status not in FINAL else {}),

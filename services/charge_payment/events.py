@@ -3,13 +3,14 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from plumbing.event import Event
 from plumbing.participant import Participant, Step
 from plumbing.trace import Timestamp, Traceparent
 
 
-class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
+class InventoryReserved(Event, frozen=True, kw_only=True):
     """Consumed: the units of an order are held."""
 
     status: ClassVar[str] = "INVENTORY_RESERVED"
@@ -24,7 +25,7 @@ class InventoryReserved(Struct, frozen=True, kw_only=True, rename="camel"):
     reservation_id: UUID
 
 
-class PaymentCharged(InventoryReserved, frozen=True, kw_only=True, rename="camel"):
+class PaymentCharged(InventoryReserved, frozen=True, kw_only=True):
     """Published: the card is charged; from here the order only goes forward."""
 
     status: ClassVar[str] = "PAYMENT_CHARGED"
@@ -32,7 +33,7 @@ class PaymentCharged(InventoryReserved, frozen=True, kw_only=True, rename="camel
     payment_id: UUID
 
 
-class PaymentFailed(InventoryReserved, frozen=True, kw_only=True, rename="camel"):
+class PaymentFailed(InventoryReserved, frozen=True, kw_only=True):
     """Published: no money was taken, and the held units must be released."""
 
     status: ClassVar[str] = "PAYMENT_FAILED"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from charge_payment.events import InventoryReserved, PaymentCharged, PaymentFailed
 from plumbing.conditional_write import read
 from plumbing.outbox import OutboxEvent
-from plumbing.step import Clock, SagaState, expected_fields, record, utc_now
+from plumbing.step import Clock, SagaState, Transition, record, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +24,7 @@ class OrdersTable:
     def find(self, event: InventoryReserved) -> SagaState:
         """Read the state of the order."""
         item = read(self._client, self._table, {"orderId": str(event.order_id)})
-        return SagaState.from_item(item, _expected(event))
+        return SagaState.from_item(item, InventoryReserved.status, event.carried)
 
     def record(self, outgoing: PaymentCharged | PaymentFailed) -> SagaState:
         """Record the result of the charge, unless it is recorded already."""
@@ -33,17 +33,13 @@ class OrdersTable:
                 adds = {"paymentId": str(payment_id)}
             case PaymentFailed(reason=reason):
                 adds = {"failureReason": reason}
-        return record(
-            self._client,
-            self._table,
-            {"orderId": str(outgoing.order_id)},
-            expected=_expected(outgoing),
+        transition = Transition(
+            table=self._table,
+            key={"orderId": str(outgoing.order_id)},
+            expected=InventoryReserved.status,
+            consumed=outgoing.carried,
             status=outgoing.status,
-            outbox=OutboxEvent.of(self._source, outgoing),
             at=self._clock(),
             adds=adds,
         )
-
-
-def _expected(order: InventoryReserved) -> dict[str, Any]:
-    return expected_fields(order, InventoryReserved, InventoryReserved.status)
+        return record(self._client, transition, OutboxEvent.of(self._source, outgoing))

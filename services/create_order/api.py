@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from create_order.create_order import OrderDiffers
+from create_order.create_order import OrderDiffers, OrderTooLarge
 from create_order.events import OrderCreated
 from plumbing.aws import CALL_ERRORS
 from plumbing.log import log
@@ -152,6 +152,10 @@ def _post(
             422,
             "Idempotency key reused",
             "This Idempotency-Key belongs to an order with another body: use a new key.",
+        ) from error
+    except OrderTooLarge as error:
+        raise Refusal(
+            422, "Order too large", f"Shorten its fields: its event has {error} bytes."
         ) from error
     accepted = OrderAccepted(order_id=order_id, status=OrderCreated.status)
     return _response(202, accepted, {"Location": f"/orders/{order_id}"})

@@ -11,13 +11,18 @@ class OrderDiffers(Exception):
     """Another order is stored under this id: its idempotency key was used for another body."""
 
 
+class OrderTooLarge(Exception):
+    """The order's event has this many bytes, and would leave no room for what services add."""
+
+
 class Orders(Protocol):
     """The orders as this service writes them."""
 
     def create(self, order: OrderCreated) -> SagaState:
         """Store the order unless its id is taken; return its state.
 
-        Raises OrderDiffers when what is stored under the id is not this order.
+        Raises OrderDiffers when what is stored under the id is not this order, and OrderTooLarge,
+        with nothing stored, when its event has more than the bytes that it may have.
         """
 
 

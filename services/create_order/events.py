@@ -3,13 +3,14 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from plumbing.event import Event
 from plumbing.participant import Participant, Step
 from plumbing.trace import Timestamp, Traceparent
 
 
-class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
+class OrderCreated(Event, frozen=True, kw_only=True):
     """An order was accepted and stored."""
 
     status: ClassVar[str] = "CREATED"

@@ -7,17 +7,23 @@ from uuid import UUID
 
 import msgspec
 
-from create_order.create_order import OrderDiffers
+from create_order.create_order import OrderDiffers, OrderTooLarge
 from create_order.events import OrderCreated
 from plumbing.conditional_write import put_new, read
+from plumbing.event import detail_of
 from plumbing.outbox import OutboxEvent
 from plumbing.step import TRACEPARENT, SagaState, history_entry, open_index_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# The fields in which an order can differ. A request sent again has another time and trace.
-COMPARED = ("customerId", "sku", "quantity", "amountCents")
+# What the first event of an order may have. EventBridge takes 1 MB (256 KB until January 2026), and
+# an item of DynamoDB has 400 KB for the order's fields and its last event, which services add to.
+MAX_DETAIL_BYTES = 100 * 1024
+# All other fields of an order are compared when its request is sent again, with another time and
+# trace. A field that the order does not have is absent, not null.
+NOT_COMPARED = {"carried", "orderId", "createdAt", TRACEPARENT}
+ABSENT = object()
 
 
 class OrdersTable:
@@ -29,7 +35,10 @@ class OrdersTable:
     def create(self, order: OrderCreated) -> SagaState:
         """Put the order with the event to publish, unless its id is taken."""
         outbox = OutboxEvent.of(self._source, order)
-        fields = msgspec.to_builtins(order)
+        size = len(outbox.detail.encode())
+        if size > MAX_DETAIL_BYTES:
+            raise OrderTooLarge(size)
+        fields = detail_of(order)
         del fields[TRACEPARENT]  # the outbox has it
         item = {
             **fields,
@@ -42,7 +51,8 @@ class OrdersTable:
         if taken is None:
             return SagaState(order.status, outbox, applied=True)
         stored = taken.item or {}
-        if any(stored.get(field) != fields[field] for field in COMPARED):
+        compared = set(order.__struct_encode_fields__) - NOT_COMPARED
+        if any(stored.get(name, ABSENT) != fields.get(name, ABSENT) for name in compared):
             raise OrderDiffers
         return SagaState(stored["status"], msgspec.convert(stored["outbox"], OutboxEvent))
 

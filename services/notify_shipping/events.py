@@ -3,13 +3,14 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from plumbing.event import Event
 from plumbing.participant import Participant, Step
 from plumbing.trace import Timestamp, Traceparent
 
 
-class PaymentCharged(Struct, frozen=True, kw_only=True, rename="camel"):
+class PaymentCharged(Event, frozen=True, kw_only=True):
     """Consumed: an order is paid for."""
 
     status: ClassVar[str] = "PAYMENT_CHARGED"
@@ -25,7 +26,7 @@ class PaymentCharged(Struct, frozen=True, kw_only=True, rename="camel"):
     payment_id: UUID
 
 
-class ShippingScheduled(PaymentCharged, frozen=True, kw_only=True, rename="camel"):
+class ShippingScheduled(PaymentCharged, frozen=True, kw_only=True):
     """Published: the shipment is booked, and the order ends here."""
 
     status: ClassVar[str] = "SHIPPING_SCHEDULED"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from notify_shipping.events import PaymentCharged, ShippingScheduled
 from plumbing.conditional_write import read
 from plumbing.outbox import OutboxEvent
-from plumbing.step import Clock, SagaState, expected_fields, record, utc_now
+from plumbing.step import Clock, SagaState, Transition, record, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,22 +24,18 @@ class OrdersTable:
     def find(self, event: PaymentCharged) -> SagaState:
         """Read the state of the order."""
         item = read(self._client, self._table, {"orderId": str(event.order_id)})
-        return SagaState.from_item(item, _expected(event))
+        return SagaState.from_item(item, PaymentCharged.status, event.carried)
 
     def record(self, outgoing: ShippingScheduled) -> SagaState:
         """Record the booking, unless it is recorded already."""
-        return record(
-            self._client,
-            self._table,
-            {"orderId": str(outgoing.order_id)},
-            expected=_expected(outgoing),
+        transition = Transition(
+            table=self._table,
+            key={"orderId": str(outgoing.order_id)},
+            expected=PaymentCharged.status,
+            consumed=outgoing.carried,
             status=outgoing.status,
-            outbox=OutboxEvent.of(self._source, outgoing),
             at=self._clock(),
             adds={"trackingNumber": outgoing.tracking_number},
             final=True,
         )
-
-
-def _expected(order: PaymentCharged) -> dict[str, Any]:
-    return expected_fields(order, PaymentCharged, PaymentCharged.status)
+        return record(self._client, transition, OutboxEvent.of(self._source, outgoing))

@@ -3,13 +3,14 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from plumbing.event import Event
 from plumbing.participant import Participant, Step
 from plumbing.trace import Timestamp, Traceparent
 
 
-class PaymentFailed(Struct, frozen=True, kw_only=True, rename="camel"):
+class PaymentFailed(Event, frozen=True, kw_only=True):
     """Consumed: no money was taken for an order whose units are held."""
 
     status: ClassVar[str] = "PAYMENT_FAILED"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plumbing.conditional_write import Update, transact
-from plumbing.step import Clock, EventMismatchError, SagaState, expected_fields, step, utc_now
+from plumbing.conditional_write import Update
+from plumbing.outbox import EventMismatchError
+from plumbing.step import Clock, OthersRefused, Transition, attempt, utc_now
 from release_inventory.events import RELEASED, PaymentFailed
 from release_inventory.release_inventory import Released
 
@@ -24,14 +25,12 @@ class OrdersTable:
 
     def release(self, event: PaymentFailed) -> Released:
         """Release the units and end the order in one transaction, unless that is done already."""
-        expected = expected_fields(event, PaymentFailed, PaymentFailed.status)
-        expected["failureReason"] = expected.pop("reason")
-        order = step(
-            self._table,
-            {"orderId": str(event.order_id)},
-            expected=expected,
+        order = Transition(
+            table=self._table,
+            key={"orderId": str(event.order_id)},
+            expected=PaymentFailed.status,
+            consumed=event.carried,
             status=RELEASED,
-            outbox=None,
             at=self._clock(),
             adds={},
             final=True,
@@ -44,10 +43,11 @@ class OrdersTable:
             names={"#available": "available"},
             values={":units": event.quantity},
         )
-        results = transact(self._client, [order, units])
-        if results is None:
-            return Released(RELEASED, applied=True)
-        of_order, _ = results
-        if of_order is None:
-            raise EventMismatchError(f"the inventory has no {event.sku}, yet units of it were held")
-        return Released(SagaState.from_item(of_order.item, expected).status, applied=False)
+        try:
+            moved_on = attempt(self._client, order, None, units)
+        except OthersRefused as error:
+            message = f"the inventory has no {event.sku}, yet units of it were held"
+            raise EventMismatchError(message) from error
+        if moved_on:
+            return Released(moved_on.status, applied=False)
+        return Released(RELEASED, applied=True)

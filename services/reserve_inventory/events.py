@@ -3,13 +3,14 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from plumbing.event import Event
 from plumbing.participant import Participant, Step
 from plumbing.trace import Timestamp, Traceparent
 
 
-class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
+class OrderCreated(Event, frozen=True, kw_only=True):
     """Consumed: an order was accepted."""
 
     status: ClassVar[str] = "CREATED"
@@ -23,7 +24,7 @@ class OrderCreated(Struct, frozen=True, kw_only=True, rename="camel"):
     amount_cents: Annotated[int, Meta(ge=0)]
 
 
-class InventoryReserved(OrderCreated, frozen=True, kw_only=True, rename="camel"):
+class InventoryReserved(OrderCreated, frozen=True, kw_only=True):
     """Published: the units are held for this order."""
 
     status: ClassVar[str] = "INVENTORY_RESERVED"
@@ -31,7 +32,7 @@ class InventoryReserved(OrderCreated, frozen=True, kw_only=True, rename="camel")
     reservation_id: UUID
 
 
-class InventoryFailed(OrderCreated, frozen=True, kw_only=True, rename="camel"):
+class InventoryFailed(OrderCreated, frozen=True, kw_only=True):
     """Published: nothing is held, and the order ends here."""
 
     status: ClassVar[str] = "INVENTORY_FAILED"

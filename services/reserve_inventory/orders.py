@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from plumbing.conditional_write import Update, transact
+from plumbing.conditional_write import Update
 from plumbing.outbox import OutboxEvent
-from plumbing.step import Clock, SagaState, expected_fields, record, step, utc_now
+from plumbing.step import Clock, OthersRefused, SagaState, Transition, record, utc_now
 from reserve_inventory.events import InventoryFailed, InventoryReserved, OrderCreated
 
 if TYPE_CHECKING:
@@ -29,17 +30,7 @@ class OrdersTable:
 
     def hold(self, outgoing: InventoryReserved) -> SagaState | None:
         """Take the units and record the step in one transaction; None when too few are left."""
-        outbox = OutboxEvent.of(self._source, outgoing)
-        expected = _expected(outgoing)
-        order = step(
-            self._table,
-            {"orderId": str(outgoing.order_id)},
-            expected=expected,
-            status=outgoing.status,
-            outbox=outbox,
-            at=self._clock(),
-            adds={"reservationId": str(outgoing.reservation_id)},
-        )
+        order = self._transition(outgoing, {"reservationId": str(outgoing.reservation_id)})
         units = Update(
             table=self._inventory_table,
             key={"sku": outgoing.sku},
@@ -48,26 +39,30 @@ class OrdersTable:
             names={"#available": "available"},
             values={":units": outgoing.quantity},
         )
-        results = transact(self._client, [order, units])
-        if results is None:
-            return SagaState(outgoing.status, outbox, applied=True)
-        of_order, _ = results
-        return SagaState.from_item(of_order.item, expected) if of_order else None
+        try:
+            return record(self._client, order, OutboxEvent.of(self._source, outgoing), units)
+        except OthersRefused:
+            return None
 
     def fail(self, outgoing: InventoryFailed) -> SagaState:
         """Record that there are too few units."""
-        return record(
-            self._client,
-            self._table,
-            {"orderId": str(outgoing.order_id)},
-            expected=_expected(outgoing),
+        order = self._transition(outgoing, {"failureReason": outgoing.reason}, final=True)
+        return record(self._client, order, OutboxEvent.of(self._source, outgoing))
+
+    def _transition(
+        self,
+        outgoing: InventoryReserved | InventoryFailed,
+        adds: Mapping[str, Any],
+        *,
+        final: bool = False,
+    ) -> Transition:
+        return Transition(
+            table=self._table,
+            key={"orderId": str(outgoing.order_id)},
+            expected=OrderCreated.status,
+            consumed=outgoing.carried,
             status=outgoing.status,
-            outbox=OutboxEvent.of(self._source, outgoing),
             at=self._clock(),
-            adds={"failureReason": outgoing.reason},
-            final=True,
+            adds=adds,
+            final=final,
         )
-
-
-def _expected(order: OrderCreated) -> dict[str, Any]:
-    return expected_fields(order, OrderCreated, OrderCreated.status)

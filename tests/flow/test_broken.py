@@ -4,12 +4,12 @@ from typing import ClassVar
 
 import msgspec
 import pytest
-from msgspec import Struct
 
 from harness.errors import UserError
 from harness.flow.check import check
 from harness.flow.flow import Flow
 from harness.flow.read import Found
+from plumbing.event import Event
 from plumbing.participant import Step
 from tests.flow.changes import (
     RULE,
@@ -25,13 +25,13 @@ from tests.flow.changes import (
 from tests.flow.example import InventoryFailed, ShippingScheduled
 
 
-class PaymentRefunded(Struct, frozen=True, kw_only=True):
+class PaymentRefunded(Event, frozen=True, kw_only=True):
     """An event that no service publishes."""
 
     status: ClassVar[str] = "PAYMENT_REFUNDED"
 
 
-class OrderPlaced(Struct, frozen=True, kw_only=True):
+class OrderPlaced(Event, frozen=True, kw_only=True):
     """An event that only its consumer knows."""
 
     status: ClassVar[str] = "CREATED"
@@ -414,9 +414,10 @@ def test_two_services_that_know_an_event_by_different_statuses(found: Found) -> 
 
 
 def test_an_event_without_a_status(found: Found) -> None:
-    kind = msgspec.defstruct("ShippingScheduled", [], frozen=True)
+    class ShippingScheduled(Event, frozen=True):
+        """An event without a status."""
 
-    broken = declared(found, "notify_shipping", steps=(Step(kind, final=True),))
+    broken = declared(found, "notify_shipping", steps=(Step(ShippingScheduled, final=True),))
 
     assert findings(broken) == [
         "ShippingScheduled has no status: "

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
-from msgspec import Struct
 
 from harness.flow.flow import Flow
 from harness.flow.layout import (
@@ -26,6 +25,7 @@ from harness.flow.layout import (
 )
 from harness.flow.read import Found, read
 from harness.flow.svg import draw
+from plumbing.event import Event
 from plumbing.participant import Step
 from tests.flow.changes import declared
 from tests.flow.example import (
@@ -51,13 +51,13 @@ SIZES = {
 Area = tuple[float, float, float, float]
 
 
-class InventoryUnknown(Struct, frozen=True, kw_only=True):
+class InventoryUnknown(Event, frozen=True, kw_only=True):
     """Another failure of a service that has one already."""
 
     status: ClassVar[str] = "INVENTORY_UNKNOWN"
 
 
-class CustomerNotified(Struct, frozen=True, kw_only=True):
+class CustomerNotified(Event, frozen=True, kw_only=True):
     """What a sixth service publishes."""
 
     status: ClassVar[str] = "CUSTOMER_NOTIFIED"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from contracts import participants
-from harness.saga import PATHS
-from tests.world import World, request
+from harness.saga import FINAL, PATHS
+from tests.world import ORDER_ID, World, request, sample
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,25 @@ def test_a_happy_order_of_a_customers_uuid_and_a_sku_of_twenty_fits_one_write_un
 
     [item] = world.dynamodb.tables["orders"].values()
     assert _size(item) <= 1024
+
+
+@pytest.mark.parametrize("release", ["this one", "a former one, without digests"])
+@pytest.mark.parametrize("customer", ["CUST-1", "CUST-DECLINE"])
+def test_a_field_that_no_service_declares_is_in_every_event(
+    world: World, customer: str, release: str
+) -> None:
+    gift = {"giftNote": "for you", "wrapped": None, "customerId": customer}
+    world.store_order("CREATED", **gift)
+    if release != "this one":
+        del world.dynamodb.tables["orders"][ORDER_ID]["outbox"]["M"]["digest"]
+    world.stock("COFFEE", 10)
+
+    world.handler("reserve_inventory").handle(sample("OrderCreated", **gift), None)
+    world.run()
+
+    assert len(world.published) == (3 if customer == "CUST-1" else 2)
+    assert all(gift.items() <= event["detail"].items() for event in world.published)
+    assert world.order()["status"] in FINAL
 
 
 def test_every_service_publishes_exactly_what_it_declares(world: World) -> None:

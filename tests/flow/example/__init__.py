@@ -8,45 +8,44 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
-from msgspec import Struct
-
 from harness.flow.read import Found
+from plumbing.event import Event
 from plumbing.participant import Participant, Step
 
 FOLDER = Path(__file__).parent
 
 
-class OrderCreated(Struct, frozen=True):
+class OrderCreated(Event, frozen=True):
     """An order was accepted and stored."""
 
     status: ClassVar[str] = "CREATED"
 
 
-class InventoryReserved(Struct, frozen=True):
+class InventoryReserved(Event, frozen=True):
     """Published: the units are held for this order."""
 
     status: ClassVar[str] = "INVENTORY_RESERVED"
 
 
-class InventoryFailed(Struct, frozen=True):
+class InventoryFailed(Event, frozen=True):
     """Published: nothing is held, and the order ends here."""
 
     status: ClassVar[str] = "INVENTORY_FAILED"
 
 
-class PaymentCharged(Struct, frozen=True):
+class PaymentCharged(Event, frozen=True):
     """Published: the card is charged; from here the order only goes forward."""
 
     status: ClassVar[str] = "PAYMENT_CHARGED"
 
 
-class PaymentFailed(Struct, frozen=True):
+class PaymentFailed(Event, frozen=True):
     """Published: no money was taken, and the held units must be released."""
 
     status: ClassVar[str] = "PAYMENT_FAILED"
 
 
-class ShippingScheduled(Struct, frozen=True):
+class ShippingScheduled(Event, frozen=True):
     """Published: the shipment is booked, and the order ends here."""
 
     status: ClassVar[str] = "SHIPPING_SCHEDULED"

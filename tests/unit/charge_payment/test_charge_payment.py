@@ -7,8 +7,8 @@ from uuid import UUID, uuid5
 import pytest
 
 from charge_payment.charge_payment import Charged, Declined
+from plumbing.outbox import EventMismatchError
 from plumbing.publish import PublishError
-from plumbing.step import EventMismatchError
 from tests.world import ORDER_ID, World, published, sample
 
 PAYMENT_ID = uuid5(UUID(ORDER_ID), "payment")

@@ -219,6 +219,26 @@ def test_a_body_of_16_kb_is_read_and_one_byte_more_is_refused(
     assert len(world.published) == 1
 
 
+def test_an_order_whose_event_leaves_no_room_for_later_steps_is_refused_and_not_stored(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.handle(request(body=ORDER), None)
+    size = len(world.events.published[0]["Detail"].encode())
+    before = world.snapshot()
+
+    monkeypatch.setattr("create_order.orders.MAX_DETAIL_BYTES", size)
+    fits = service.handle(request(body=ORDER), None)
+    monkeypatch.setattr("create_order.orders.MAX_DETAIL_BYTES", size - 1)
+    refused = service.handle(request(body=ORDER), None)
+
+    assert (fits["statusCode"], refused["statusCode"]) == (202, 422)
+    assert json.loads(refused["body"])["detail"] == (
+        f"Shorten its fields: its event has {size} bytes."
+    )
+    assert len(world.snapshot()[ORDERS]) == len(before[ORDERS]) + 1
+    assert len(world.published) == 2
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from notify_shipping.carrier import SimulatedCarrier
+from plumbing.outbox import EventMismatchError
 from plumbing.publish import PublishError
-from plumbing.step import EventMismatchError
 from tests.world import ORDER_ID, World, published, sample
 
 

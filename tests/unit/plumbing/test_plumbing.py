@@ -1,6 +1,7 @@
 """The mechanism: settings, envelopes, publishing, traces, the log."""
 
 import json
+from hashlib import sha256
 from time import perf_counter
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 
 from plumbing import log as logging
 from plumbing.envelope import EnvelopeError, decode
+from plumbing.event import Event
 from plumbing.log import StepLog, log
 from plumbing.outbox import OutboxEvent
 from plumbing.participant import Participant, Step
@@ -26,7 +28,7 @@ class Settings(msgspec.Struct, frozen=True):
     orders_table: str
 
 
-class Shipped(msgspec.Struct, frozen=True, rename="camel"):
+class Shipped(Event, frozen=True, kw_only=True):
     """An event."""
 
     parcel_id: str
@@ -47,12 +49,12 @@ def test_every_absent_setting_is_named() -> None:
         read_settings(Settings, {"ORDERS_TABLE": ""})
 
 
-def test_a_detail_is_decoded_and_what_is_new_in_it_ignored() -> None:
+def test_a_detail_is_decoded_and_all_of_it_carried() -> None:
     delivered = {**DELIVERED, "detail": {**DELIVERED["detail"], "colour": "red"}, "version": "0"}  # type: ignore[dict-item]
 
     event = decode(delivered, Shipped)
 
-    assert event == Shipped("P-1", 5)
+    assert event == Shipped(parcel_id="P-1", grams=5, carried=delivered["detail"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +77,10 @@ def test_what_is_wrong_with_an_event_is_named(delivered: object, named: str) -> 
 
 
 def test_an_entry_has_the_name_of_the_class_and_the_detail_as_text() -> None:
-    outbox = OutboxEvent.of("parcels", Shipped("P-1", 5))
+    outbox = OutboxEvent.of("parcels", Shipped(parcel_id="P-1", grams=5))
 
-    assert outbox == OutboxEvent("parcels", "Shipped", '{"parcelId":"P-1","grams":5}')
+    digest = sha256(b'{"grams":5,"parcelId":"P-1"}').hexdigest()
+    assert outbox == OutboxEvent("parcels", "Shipped", '{"parcelId":"P-1","grams":5}', digest)
 
 
 def test_one_refused_entry_among_several_is_an_error_that_names_it() -> None:
@@ -133,7 +136,7 @@ def test_a_log_line_is_json_and_the_first_of_a_process_is_marked(
     ]
 
 
-class Sent(msgspec.Struct, frozen=True):
+class Sent(Event, frozen=True, kw_only=True):
     """An event with what every event carries."""
 
     created_at: str
@@ -157,7 +160,7 @@ def test_a_step_is_logged_with_its_outcome_and_time_and_only_an_applied_one_is_m
 ) -> None:
     participant = Participant(consumes=Sent, steps=(Step(publishes=Shipped, status="SHIPPED"),))
     log_step = StepLog("Parcels", "ship", participant)
-    sent = Sent("2026-01-31T09:00:00.000Z", f"00-{TRACE}-{SPAN}-01")
+    sent = Sent(created_at="2026-01-31T09:00:00.000Z", traceparent=f"00-{TRACE}-{SPAN}-01")
     state = SagaState(status, OutboxEvent("parcels", "Shipped", "{}"), applied)
 
     log_step("parcel shipped", sent, state, perf_counter(), parcelId="P-1")

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from plumbing.step import EventMismatchError
+from plumbing.outbox import EventMismatchError
 from tests.world import ORDER_ID, World, sample
 
 

@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from plumbing import conditional_write
+from plumbing.outbox import EventMismatchError
 from plumbing.publish import PublishError
-from plumbing.step import EventMismatchError
 from tests.world import World, published, sample
 
 

@@ -1,0 +1,129 @@
+"""A step: made only on the status and the event that are expected, and never refused silently."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec import to_builtins
+
+from plumbing.conditional_write import Update, put_new, read
+from plumbing.event import digest_of
+from plumbing.outbox import EventMismatchError, OutboxEvent
+from plumbing.step import OthersRefused, SagaState, Transition, record
+from tests.memory import MemoryDynamoDB
+
+CONSUMED = {"parcelId": "P-1", "grams": 5}
+PACKED = OutboxEvent("parcels", "Packed", json.dumps(CONSUMED), digest_of(CONSUMED))
+SHIPPED = OutboxEvent("parcels", "Shipped", "{}", digest_of({}))
+FORMER = OutboxEvent(PACKED.source, PACKED.detail_type, PACKED.detail)
+SHELF = Update(
+    table="shelves",
+    key={"shelf": "A"},
+    change="SET #full = :full",
+    condition="attribute_exists(#full)",
+    names={"#full": "full"},
+    values={":full": True},
+)
+
+
+@pytest.fixture
+def client() -> Any:
+    return MemoryDynamoDB({"parcels": "parcelId", "shelves": "shelf"})
+
+
+def _store(client: Any, outbox: OutboxEvent = PACKED, status: str = "PACKED") -> None:
+    item = {"parcelId": "P-1", "status": status, "outbox": to_builtins(outbox), "history": []}
+    put_new(client, "parcels", "parcelId", item)
+
+
+def _ship(client: Any, *others: Update, consumed: Any = CONSUMED, final: bool = False) -> SagaState:
+    transition = Transition(
+        table="parcels",
+        key={"parcelId": "P-1"},
+        expected="PACKED",
+        consumed=consumed,
+        status="SHIPPED",
+        at=datetime(2026, 1, 31, 9, tzinfo=UTC),
+        adds={"van": "V-1"},
+        final=final,
+    )
+    return record(client, transition, SHIPPED, *others)
+
+
+@pytest.mark.parametrize("outbox", [PACKED, FORMER], ids=["digest", "no digest"])
+@pytest.mark.parametrize("together", [False, True])
+def test_a_step_is_made_on_the_event_that_is_stored(
+    client: Any, outbox: OutboxEvent, together: bool
+) -> None:
+    _store(client, outbox)
+    put_new(client, "shelves", "shelf", {"shelf": "A", "full": False})
+
+    state = _ship(client, *([SHELF] if together else []))
+
+    assert state == SagaState("SHIPPED", SHIPPED, applied=True)
+    assert read(client, "parcels", {"parcelId": "P-1"}) == {
+        "parcelId": "P-1",
+        "status": "SHIPPED",
+        "van": "V-1",
+        "outbox": to_builtins(SHIPPED),
+        "history": [{"status": "SHIPPED", "at": "2026-01-31T09:00:00.000Z"}],
+    }
+    assert read(client, "shelves", {"shelf": "A"}) == {"shelf": "A", "full": together}
+
+
+def test_the_last_event_of_a_saga_is_stored_without_a_digest(client: Any) -> None:
+    _store(client)
+
+    _ship(client, final=True)
+
+    item = read(client, "parcels", {"parcelId": "P-1"})
+    assert item is not None
+    assert "digest" not in item["outbox"]
+
+
+def test_a_saga_that_has_moved_on_is_left_as_it_is(client: Any) -> None:
+    _store(client, SHIPPED, status="SHIPPED")
+
+    state = _ship(client)
+
+    assert state == SagaState("SHIPPED", SHIPPED, applied=False)
+
+
+@pytest.mark.parametrize("outbox", [PACKED, FORMER], ids=["digest", "no digest"])
+@pytest.mark.parametrize(
+    ("consumed", "named"),
+    [({**CONSUMED, "grams": 6}, "grams"), ({**CONSUMED, "note": None}, "note")],
+)
+def test_an_event_that_is_not_the_stored_one_is_an_error_that_names_the_fields(
+    client: Any, outbox: OutboxEvent, consumed: Any, named: str
+) -> None:
+    _store(client, outbox)
+
+    with pytest.raises(EventMismatchError, match=f"differs from what is stored in {named}$"):
+        _ship(client, consumed=consumed)
+
+
+def test_a_saga_that_is_not_stored_is_an_error(client: Any) -> None:
+    with pytest.raises(EventMismatchError, match="not stored"):
+        _ship(client)
+
+
+def test_another_update_that_is_refused_is_an_error_of_its_own(client: Any) -> None:
+    _store(client)
+
+    with pytest.raises(OthersRefused):
+        _ship(client, SHELF)
+
+
+@pytest.mark.parametrize("outbox", [PACKED, FORMER], ids=["digest", "no digest"])
+def test_a_refusal_in_which_nothing_differs_is_an_error(client: Any, outbox: OutboxEvent) -> None:
+    class Refusing(MemoryDynamoDB):
+        def _permits(self, update: Any) -> bool:
+            return False
+
+    refusing: Any = Refusing({"parcels": "parcelId"})
+    _store(refusing, outbox)
+
+    with pytest.raises(EventMismatchError, match="nothing differs"):
+        _ship(refusing)
