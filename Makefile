@@ -10,7 +10,7 @@ export SAGA_PREFIX ?= order-saga
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup build contracts flow explore story simulate reliability \
+.PHONY: help demo test check up ui down setup build contracts flow explore story simulate reliability evolution changes \
 	picture measure-ui bench pins clean
 
 help: ## list what can be made
@@ -39,8 +39,9 @@ ui: setup ## serve a page that shows the running saga live, and prints its URL
 down: setup ## stop the local environment
 	@./saga down
 
-deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws: by your credentials)
-	@$(if $(filter aws,$(TO)),$(CDK) deploy --exclusively -c prefix=$(SAGA_PREFIX) $(SAGA_PREFIX)-$(subst _,-,$*),./saga deploy $*)
+deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws: by your credentials; ANYWAY=1)
+	@./saga deploy $* $(if $(ANYWAY),--anyway) $(if $(filter aws,$(TO)),--check)
+	@$(if $(filter aws,$(TO)),$(CDK) deploy --exclusively -c prefix=$(SAGA_PREFIX) $(SAGA_PREFIX)-$(subst _,-,$*))
 
 build: setup ## build the images of all services (needs Docker)
 	@./saga build
@@ -65,6 +66,12 @@ simulate: setup ## simulate random days: make simulate [SEED=1] [MINUTES=5]
 
 reliability: setup ## explore all, also without each guard, and write docs/reliability*.md
 	@$(SIMULATION) reliability
+
+evolution: setup ## explore every example of a change, and write the table of docs/evolution.md
+	@$(SIMULATION) evolution
+
+changes: setup ## deploy every safe change in the middle of 200 orders (with Docker also as containers)
+	@SAGA_CHANGES=all $(PY) -m pytest tests/e2e/test_changes.py
 
 picture: setup ## record the animated picture of the README
 	@PYTHONPATH=.:services $(PY) -m docs.declined

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from contracts import CONTRACTS, FOLDER, Contract
+from contracts import CONTRACTS, FOLDER, Contract, participants
 from create_order.api import (
     IDEMPOTENCY_KEY,
     MAX_BYTES,
@@ -16,6 +16,8 @@ from create_order.api import (
     Problem,
 )
 
+# Stored orders have these statuses: none may vanish. See docs/evolution.md.
+STATUSES = FOLDER / "statuses.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -23,7 +25,18 @@ def documents() -> dict[Path, str]:
     """Return each generated file and its text."""
     generated = {contract.schema: _event_schema(contract) for contract in CONTRACTS}
     generated[FOLDER / "openapi.json"] = _openapi()
+    generated[STATUSES] = _statuses()
     return {path: json.dumps(content, indent=2) + "\n" for path, content in generated.items()}
+
+
+def _statuses() -> dict[str, str]:
+    """Return the statuses that orders may have, and the service that makes each.
+
+    One that is in the file already stays there, whatever services declare: orders may have it.
+    """
+    locked: dict[str, str] = json.loads(STATUSES.read_text()) if STATUSES.exists() else {}
+    declared = {step.to: name for name, one in participants().items() for step in one.steps}
+    return dict(sorted((locked | declared).items()))
 
 
 def _event_schema(contract: Contract) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import emulator, environment
+from harness.commands import changes, failures, flow, orders, page, trace
 from harness.commands import environment as environment_commands
-from harness.commands import failures, flow, orders, page, trace
 from harness.commands.command import Command, add_prefix
 from harness.errors import UserError
 from harness.terminal import console
@@ -24,6 +24,7 @@ COMMANDS: tuple[Command, ...] = (
     *failures.COMMANDS,
     *page.COMMANDS,
     *flow.COMMANDS,
+    *changes.COMMANDS,
 )
 
 

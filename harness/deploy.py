@@ -171,14 +171,19 @@ def _run_as_processes(
 
 def _package(service: str, asset: Path) -> bytes:
     """Zip a service's files with plumbing and the start of the runtime client."""
-    start = f'#!/bin/sh\nexec "{sys.executable}" -m awslambdaric "$_HANDLER"\n'
-    files = {"bootstrap": start.encode()}
+    files = bootstrap()
     for folder, name in ((asset, service), (ROOT / "plumbing", "plumbing")):
         files |= {
             f"{name}/{path.relative_to(folder)}": path.read_bytes()
             for path in sorted(folder.glob("*.py"))
         }
     return zipped(files)
+
+
+def bootstrap() -> dict[str, bytes]:
+    """Return the file that starts the runtime client in a function that is a process."""
+    start = f'#!/bin/sh\nexec "{sys.executable}" -m awslambdaric "$_HANDLER"\n'
+    return {"bootstrap": start.encode()}
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

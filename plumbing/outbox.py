@@ -33,7 +33,10 @@ class OutboxEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
 
     def require(self, delivered: Detail) -> None:
         """Raise EventMismatchError, naming the fields, unless this is the event `delivered`."""
+        digest = digest_of(delivered)
+        if self.digest == digest:
+            return
         stored = msgspec.json.decode(self.detail)
-        if (self.digest or digest_of(stored)) != digest_of(delivered):
+        if self.digest or digest_of(stored) != digest:
             names = ", ".join(differing_fields(stored, delivered))
             raise EventMismatchError(f"the event differs from what is stored in {names}")

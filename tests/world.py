@@ -115,9 +115,9 @@ class World:
                 handles[service](sample(event["detail-type"], **event["detail"]), None)
 
 
-def settings(service: str) -> dict[str, str]:
+def settings(service: str, folder: Path = SERVICES_FOLDER) -> dict[str, str]:
     """Return the environment of a service's function: a value for each field of its Settings."""
-    handler = ast.parse((SERVICES_FOLDER / service / "handler.py").read_text())
+    handler = ast.parse((folder / service / "handler.py").read_text())
     [declared] = [n for n in handler.body if isinstance(n, ast.ClassDef) and n.name == "Settings"]
     fields = [ast.unparse(n.target) for n in declared.body if isinstance(n, ast.AnnAssign)]
     values = {

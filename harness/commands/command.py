@@ -8,10 +8,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from harness.errors import UserError
 from harness.names import PREFIX, checked_prefix
 from harness.saga import SERVICES
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def no_options(_: argparse.ArgumentParser) -> None:
@@ -85,6 +88,20 @@ def seconds(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"give a number of seconds above 0, not {text}")
     return number
+
+
+def moment(text: str) -> datetime:
+    """Read a time as ISO 8601, UTC where it names no zone, or as how long ago it was."""
+    ago = re.fullmatch(r"(\d+)([smhd])", text)
+    try:
+        if ago:
+            return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * SECONDS[ago[2]])
+        when = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"give a time such as 2026-01-31T09:00:00Z, or how long ago, such as 15m; not {text}"
+        ) from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _whole(text: str, least: int, most: int | None = None) -> int:

@@ -7,7 +7,7 @@ import time
 
 from rich.text import Text
 
-from harness import emulator, environment, images
+from harness import emulator, environment, images, releases
 from harness.commands.command import Command, add_services, port
 from harness.commands.orders import place_and_follow
 from harness.deploy import synthesize
@@ -77,8 +77,24 @@ def demo(call: argparse.Namespace) -> int:
     return code
 
 
+def _deploy_options(parser: argparse.ArgumentParser) -> None:
+    add_services(parser)
+    parser.add_argument(
+        "--anyway", action="store_true", help="also a change whose exploration has not passed"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="deploy nothing: only ask whether it has passed"
+    )
+
+
 def deploy(call: argparse.Namespace) -> int:
-    """Deploy one service, or all."""
+    """Deploy one service, or all, unless the exploration of what changed has not passed."""
+    services = environment.known(call.services)
+    note = "" if call.anyway else releases.require_passed(call.home, services)
+    if note:
+        console.print(note)
+    if call.check:
+        return 0
     progress = Progress()
     environment.deploy_again(call.home, call.services, progress, call.prefix)
     progress.done()
@@ -135,7 +151,7 @@ COMMANDS = (
     Command(up, _up_options),
     Command(down),
     Command(demo, deployed=False),
-    Command(deploy, add_services),
+    Command(deploy, _deploy_options),
     Command(build, add_services, deployed=False),
     Command(provision, _provision_options),
     Command(logs, add_services),

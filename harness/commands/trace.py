@@ -11,11 +11,12 @@ import msgspec
 from rich.text import Text
 
 from harness import environment, flow
-from harness.commands.command import Command, add_aws, one_or_more
+from harness.commands.command import Command, add_aws, moment, one_or_more
 from harness.errors import UserError
 from harness.terminal import TraceView, console, open_order_line
 from harness.trace import StoredOrders, Trace
 from harness.trace import trace as trace_order
+from plumbing.step import format_timestamp
 from resume_orders.resume_orders import STALLED_AFTER
 
 FOLLOW_SECONDS = 0.2
@@ -26,6 +27,13 @@ def _trace_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", action="store_true", help="all in progress, oldest first")
     parser.add_argument(
         "--limit", type=one_or_more, default=50, help="list at most so many (default: 50)"
+    )
+    parser.add_argument(
+        "--older-than",
+        type=moment,
+        metavar="WHEN",
+        help="with --open: only those created before a time (ISO 8601), or so long ago (90s, 15m, "
+        "2h, 3d); exit status 1 while there is one",
     )
     parser.add_argument("--follow", action="store_true", help="stay with it until it has ended")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
@@ -43,6 +51,8 @@ def trace(call: argparse.Namespace) -> int:
     """Show an order's steps and what it waits for, or all orders in progress."""
     if bool(call.order_id) == call.open:
         raise UserError("Name one order, or give --open for all in progress.")
+    if call.older_than and not call.open:
+        raise UserError("--older-than is about all orders in progress: give --open with it.")
     stored = StoredOrders(environment.clients(call.home, on_aws=call.aws, prefix=call.prefix))
     return _trace_open(stored, call) if call.open else _trace_one(stored, call)
 
@@ -66,7 +76,7 @@ def _trace_one(stored: StoredOrders, call: argparse.Namespace) -> int:
 
 def _trace_open(stored: StoredOrders, call: argparse.Namespace) -> int:
     """List the orders in progress, oldest first."""
-    found = [_traced(item, call) for item in stored.open(call.limit)]
+    found = [_traced(item, call) for item in stored.open(call.limit, call.older_than)]
     for one in found:
         if call.json:
             _print_json(one)
@@ -75,8 +85,9 @@ def _trace_open(stored: StoredOrders, call: argparse.Namespace) -> int:
     if not call.json:
         overdue = sum(one.waits_for.overdue for one in found if one.waits_for)
         more = " or more" if len(found) == call.limit else ""
-        console.print(f"{len(found)}{more} in progress, {overdue} overdue.")
-    return 0
+        older = f" from before {format_timestamp(call.older_than)}" if call.older_than else ""
+        console.print(f"{len(found)}{more} in progress{older}, {overdue} overdue.")
+    return int(bool(call.older_than and found))
 
 
 def _traced(item: dict[str, Any], call: argparse.Namespace) -> Trace:

@@ -19,7 +19,7 @@ from harness.names import PREFIX, stack_name
 from harness.orders import Request
 from harness.redrive import redrive
 from harness.resume import resume_all
-from harness.saga import FINAL, SERVICES
+from harness.saga import SERVICES
 from tests.world import sample
 
 Found = TypeVar("Found")
@@ -88,9 +88,10 @@ class Shop:
         )
         return _plain(answer["Item"])
 
-    def all_stored(self) -> list[Item]:
-        """Return everything that is stored of all orders."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=f"{PREFIX}-orders")
+    def all_stored(self, **request: Any) -> list[Item]:
+        """Return everything that is stored of all orders, or of those that a filter wants."""
+        scan = self._dynamodb.get_paginator("scan")
+        pages = scan.paginate(TableName=f"{PREFIX}-orders", **request)
         return [_plain(item) for page in pages for item in page["Items"]]
 
     def reaches(self, order_id: str, *statuses: str, seconds: float = 60) -> Item:
@@ -142,21 +143,19 @@ class Shop:
         )
 
     def _open(self, order_ids: Collection[str]) -> list[Item]:
-        return [
-            item
-            for item in self.all_stored()
-            if item["orderId"] in order_ids and item["status"] not in FINAL
-        ]
+        found = self.all_stored(FilterExpression="attribute_exists(openShard)")
+        return [item for item in found if item["orderId"] in order_ids]
 
     def _settle(self, order_ids: Collection[str]) -> None:
         """Wait until all of these have ended, or none of them made a step for a while."""
-        since, last = time.monotonic(), len(order_ids) * 4
+        since, last = time.monotonic(), (len(order_ids), 0)
         while time.monotonic() - since < SWEEP_SECONDS:
-            steps_left = sum(4 - len(item["history"]) for item in self._open(order_ids))
-            if not steps_left:
+            left = self._open(order_ids)
+            if not left:
                 return
-            if steps_left != last:
-                since, last = time.monotonic(), steps_left
+            now = (len(left), sum(len(item["history"]) for item in left))
+            if now != last:
+                since, last = time.monotonic(), now
             time.sleep(0.2)
 
 

@@ -169,6 +169,8 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
         eventually(lambda: orders.find(order_id)["status"] == "PAYMENT_CHARGED")
         stuck = _saga(running, "trace", order_id, "--overdue", "0")
         listed = _saga(running, "trace", "--open", "--overdue", "0")
+        left = _saga(running, "trace", "--open", "--older-than", "2100-01-01")
+        drained = _saga(running, "trace", "--open", "--older-than", "1h")
         events.enable_rule(**rule)
         _saga(running, "resume")
         ended = _saga(running, "trace", order_id, "--follow")
@@ -179,11 +181,15 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
     [line] = [line for line in listed.stdout.splitlines() if order_id in line]
     assert "PAYMENT_CHARGED     waits for notify_shipping" in line
     assert "in progress" in listed.stdout.splitlines()[-1]
+    assert (listed.returncode, left.returncode, drained.returncode) == (0, 1, 0)
+    assert order_id in left.stdout
+    assert "in progress from before 2100-01-01T00:00:00.000Z" in left.stdout
+    assert drained.stdout.startswith("0 in progress from before ")
     assert "SHIPPING_SCHEDULED" in ended.stdout
     assert "waits for" not in ended.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["any", "--open"]])
+@pytest.mark.parametrize("arguments", [[], ["any", "--open"], ["any", "--older-than", "1h"]])
 def test_trace_wants_one_order_or_all_that_are_open(running: Path, arguments: list[str]) -> None:
     refused = _saga(running, "trace", *arguments)
 
@@ -228,7 +234,7 @@ def test_logs_show_what_one_function_logged_of_an_order(running: Path) -> None:
 
 
 def test_one_service_is_deployed_while_the_others_run(running: Path) -> None:
-    deployed = _saga(running, "deploy", "notify_shipping")
+    deployed = _saga(running, "deploy", "notify_shipping", "--anyway")
 
     assert deployed.returncode == 0
     assert "Deploying order-saga-notify-shipping ..." in deployed.stdout

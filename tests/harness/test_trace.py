@@ -1,11 +1,13 @@
 """The trace of an order, read from what is stored with it, on a frozen flow."""
 
+import argparse
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from harness.commands.command import moment
 from harness.flow.read import read
 from harness.trace import trace
 from plumbing.step import format_timestamp
@@ -29,7 +31,7 @@ def _item(steps: int, **changes: Any) -> dict[str, Any]:
         "status": STATUSES[steps - 1],
         "history": [{"status": s, "at": at} for s, at in zip(STATUSES, times, strict=False)],
         "outbox": {"detailType": EVENTS[steps - 1], "detail": json.dumps(sample["detail"])},
-        "openShard": "9",
+        **({} if steps == len(STATUSES) else {"openShard": "9"}),
         **changes,
     }
 
@@ -64,6 +66,48 @@ def test_what_an_order_waits_for_is_overdue_after_so_long(minutes: int, overdue:
     )
     assert (found.waits_for.seconds, found.waits_for.overdue) == (60 * minutes, overdue)
     assert (found.waits_for.attempt, found.waits_for.gave_up) == (1, False)
+
+
+def test_a_status_of_another_release_is_traced_as_such_until_the_order_has_ended() -> None:
+    history = [{"status": "CREATED", "at": "2026-01-31T09:00:00.000Z"}]
+    history += [{"status": "STOCK_HELD", "at": "2026-01-31T09:00:01.000Z"}]
+    item = _item(2, status="STOCK_HELD", history=history)
+
+    open_one = trace(item, FLOW, PLACED)
+    ended = trace({n: v for n, v in item.items() if n != "openShard"}, FLOW, PLACED)
+
+    assert [step.service for step in open_one.steps] == ["create_order", "another release"]
+    assert open_one.waits_for is not None
+    assert open_one.waits_for.service == "another release"
+    assert ended.waits_for is None
+
+
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        ("2026-01-31T09:00:00Z", datetime(2026, 1, 31, 9, tzinfo=UTC)),
+        ("2026-01-31T09:00:00", datetime(2026, 1, 31, 9, tzinfo=UTC)),
+        ("2026-01-31T10:00:00+01:00", datetime(2026, 1, 31, 9, tzinfo=UTC)),
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_read_in_utc_unless_it_names_a_zone(text: str, when: datetime) -> None:
+    assert moment(text) == when
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7200), ("3d", 259200)]
+)
+def test_a_time_may_be_so_long_ago(text: str, seconds: int) -> None:
+    before = datetime.now(UTC)
+
+    assert before <= moment(text) + timedelta(seconds=seconds) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "10", "-5m", "5w", "999999999999d", "2026-13-01"])
+def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="give a time such as"):
+        moment(text)
 
 
 def test_each_resume_is_one_more_attempt_until_the_sweep_gives_up() -> None:

@@ -1,17 +1,24 @@
-"""`python -m tests.simulation`: explore, simulate, replay a story, write the pages."""
+"""`python -m tests.simulation`: explore, also deployments; simulate; replay; write the pages."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import time
+from pathlib import Path
 
-from tests.simulation import page
+from harness import releases
+from harness.emulator import ROOT
+from harness.errors import UserError
+from tests.simulation import evolution, page, report
 from tests.simulation.chance import live
 from tests.simulation.code import Code
+from tests.simulation.deployments import SAFE, judge_change
 from tests.simulation.explore import explore, replay
 from tests.simulation.guards import GUARDS
+from tests.simulation.invariants import Judge
 from tests.simulation.scenarios import SCENARIOS
 
 
@@ -23,7 +30,7 @@ def explore_all(call: argparse.Namespace) -> int:
         return _unknown("scenario", call.scenario, [one.name for one in SCENARIOS])
     for scenario in chosen:
         machine = scenario.machine(code)
-        found = explore(machine)
+        found = explore(machine, Judge(machine))
         print(f"{scenario.name:<24} {found.states:>8,} states {found.seconds:6.1f} s", flush=True)
         if found.story:
             print("\n".join(found.story.lines(machine)))
@@ -44,7 +51,8 @@ def story(call: argparse.Namespace) -> int:
         Code(guards[call.without].edits if call.without else ())
     )
     try:
-        replayed = replay(machine, [int(choice) for choice in call.schedule.split(".") if choice])
+        schedule = [int(choice) for choice in call.schedule.split(".") if choice]
+        replayed = replay(machine, Judge(machine), schedule)
     except (ValueError, IndexError):
         print(
             "This schedule does not fit the code, which has changed: explore again.",
@@ -78,11 +86,48 @@ def simulate(call: argparse.Namespace) -> int:
     return 0
 
 
+def deployments(call: argparse.Namespace) -> int:
+    """Explore every deployment of what changed since a git ref."""
+    try:
+        base = releases.find_base(call.since)
+        with releases.extracted(base) as old:
+            changed = releases.changed_services(old, ROOT)
+            if changed and not call.json:
+                print(f"Exploring every deployment of {', '.join(changed)} ...", file=sys.stderr)
+            try:
+                verdict = judge_change(old, ROOT)
+            except (ImportError, SyntaxError, AttributeError) as error:
+                raise UserError(f"A release cannot be loaded: {error}.") from error
+            if report.passes(verdict):
+                passed = releases.Passed(
+                    releases.fingerprint(old),
+                    releases.fingerprint(ROOT),
+                    verdict.order,
+                    only_in_order=verdict.what != SAFE,
+                )
+                releases.remember(call.home, passed)
+    except UserError as error:
+        print(f"saga: {error}", file=sys.stderr)
+        return 1
+    if call.json:
+        print(json.dumps(report.as_json(verdict, str(base)), indent=2))
+    else:
+        print("\n".join(report.lines(verdict, str(base))))
+    return 0 if report.passes(verdict) else 1
+
+
 def reliability(call: argparse.Namespace) -> int:
     """Write docs/reliability.md and docs/reliability-stories.md."""
     for path, text in page.pages().items():
         path.write_text(text)
         print(f"Wrote {path.name}.")
+    return 0
+
+
+def renew_evolution(call: argparse.Namespace) -> int:
+    """Explore every example of a change, and write the table of docs/evolution.md."""
+    evolution.PAGE.write_text(evolution.page())
+    print(f"Wrote {evolution.PAGE.name}.")
     return 0
 
 
@@ -109,8 +154,15 @@ def main() -> int:
     parse.add_argument("--seed", type=int)
     parse.add_argument("--minutes", type=float, default=0)
     parse.set_defaults(command=simulate)
+    parse = commands.add_parser("deployments")
+    parse.add_argument("--from", dest="since")
+    parse.add_argument("--json", action="store_true")
+    parse.add_argument("--home", type=Path, default=ROOT / ".saga")
+    parse.set_defaults(command=deployments)
     parse = commands.add_parser("reliability")
     parse.set_defaults(command=reliability)
+    parse = commands.add_parser("evolution")
+    parse.set_defaults(command=renew_evolution)
     call = parser.parse_args()
     return int(call.command(call))
 

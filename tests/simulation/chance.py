@@ -14,7 +14,6 @@ from tests.simulation.faults import FAULTS, LOST
 from tests.simulation.invariants import LATER, Judge
 from tests.simulation.machine import Machine
 from tests.simulation.state import MORNING, TRIES, Budget, Delivery, Move, Order, State
-from tests.world import CONSUMERS
 
 ORDERS = 100
 SEED_STOCK = {"COFFEE": 1000, "HOT": 12, "OUT-OF-STOCK": 0}
@@ -98,10 +97,7 @@ def _proceed(machine: Machine, state: State, dice: random.Random, day: Day) -> S
 
 def _deliver_again(machine: Machine, state: State, dice: random.Random) -> State:
     event = dice.choice(state.published)
-    again = tuple(
-        Delivery(service, event, TRIES)
-        for service in CONSUMERS[machine.events[event]["event"]["detail-type"]]
-    )
+    again = tuple(Delivery(service, event, TRIES) for service in machine.consumers(state, event))
     return state._replace(queue=tuple(sorted((*state.queue, *again))))
 
 
@@ -125,7 +121,7 @@ def _replay(machine: Machine, state: State) -> tuple[str, ...]:
     everything = tuple(
         Delivery(service, event, TRIES)
         for event in state.published
-        for service in CONSUMERS[machine.events[event]["event"]["detail-type"]]
+        for service in machine.consumers(state, event)
     )
     after = machine.settle(state._replace(queue=tuple(sorted(everything))))
     if (after.items, after.books) != (state.items, state.books):

@@ -18,7 +18,8 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
-from harness.saga import SERVICES
+from harness.releases import services, subscriptions
+from plumbing.participant import Participant
 from tests.memory import Exceptions
 from tests.world import settings
 
@@ -75,12 +76,16 @@ class Code:
     event and the responses that it gets.
     """
 
-    def __init__(self, edits: Sequence[Edit] = ()) -> None:
+    def __init__(self, edits: Sequence[Edit] = (), tree: Path = ROOT) -> None:
         self._answers: list[Answered] = []
         self._given = 0
         self._now = datetime.now(UTC)
-        with _fresh_imports(edits):
-            self._handlers = {service: self._wire(service) for service in SERVICES}
+        self._tree = tree
+        self.services = services(tree)
+        self.subscriptions = subscriptions(tree)
+        self.participants: dict[str, Participant] = {}
+        with _fresh_imports(edits, tree):
+            self._handlers = {service: self._wire(service) for service in self.services}
 
     def run(
         self, service: str, event: Any, now: datetime, answers: Sequence[Answered]
@@ -94,7 +99,7 @@ class Code:
         except Exception as error:
             return Ended(error=error)
 
-    def _wire(self, service: str) -> ModuleType:
+    def _wire(self, service: str) -> Any:
         """Import a handler with a clock, clients and partners of the simulation."""
         aws, conditional_write, step, log = (
             importlib.import_module(f"plumbing.{name}")
@@ -105,15 +110,17 @@ class Code:
         log.log = lambda *line, **fields: None  # type: ignore[attr-defined]
         log.StepLog.__call__ = lambda *line, **fields: None
         with (
-            mock.patch.dict(os.environ, settings(service)),
+            mock.patch.dict(os.environ, settings(service, self._tree / "services")),
             mock.patch.object(aws, "dynamodb", return_value=_Client(self, "dynamodb")),
             mock.patch.object(aws, "eventbridge", return_value=_Client(self, "events")),
         ):
-            handler = importlib.import_module(f"{service}.handler")
-        if service == "charge_payment":
-            handler.gateway = _Gateway(self, importlib.import_module(f"{service}.charge_payment"))  # type: ignore[attr-defined]
-        if service == "notify_shipping":
-            handler.carrier = _Carrier(self)  # type: ignore[attr-defined]
+            handler: Any = importlib.import_module(f"{service}.handler")
+        declared = importlib.import_module(f"{service}.events")
+        self.participants[service] = declared.PARTICIPANT
+        if hasattr(handler, "gateway"):
+            handler.gateway = _Gateway(self, importlib.import_module(f"{service}.{service}"))
+        if hasattr(handler, "carrier"):
+            handler.carrier = _Carrier(self)
         return handler
 
     def call(self, call: Call) -> Any:
@@ -187,33 +194,36 @@ class _Loader(importlib.machinery.SourceFileLoader):
 class _Finder(importlib.abc.MetaPathFinder):
     """Finds the services' modules and plumbing."""
 
-    def __init__(self, edits: Sequence[Edit]) -> None:
-        self._edits = edits
+    def __init__(self, edits: Sequence[Edit], tree: Path) -> None:
+        self._edits, self._tree = edits, tree
+        self._packages = {*services(tree), "plumbing"}
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> Any:
         package, *module = fullname.split(".")
-        if package not in (*SERVICES, "plumbing"):
+        if package not in self._packages:
             return None
         folder = Path(package) if package == "plumbing" else Path("services", package)
         file = str(folder / (f"{module[0]}.py" if module else "__init__.py"))
-        loader = _Loader(fullname, str(ROOT / file), [e for e in self._edits if e.file == file])
+        edits = [edit for edit in self._edits if edit.file == file]
+        loader = _Loader(fullname, str(self._tree / file), edits)
         return importlib.util.spec_from_file_location(
             fullname,
-            ROOT / file,
+            self._tree / file,
             loader=loader,
-            submodule_search_locations=None if module else [str(ROOT / folder)],
+            submodule_search_locations=None if module else [str(self._tree / folder)],
         )
 
 
 @contextmanager
-def _fresh_imports(edits: Sequence[Edit]) -> Iterator[None]:
+def _fresh_imports(edits: Sequence[Edit], tree: Path) -> Iterator[None]:
     """Let imports of services and plumbing give new modules, and drop those afterwards."""
+    packages = {*services(ROOT), *services(tree), "plumbing"}
 
     def ours() -> list[str]:
-        return [name for name in sys.modules if name.split(".")[0] in (*SERVICES, "plumbing")]
+        return [name for name in sys.modules if name.split(".")[0] in packages]
 
     before = {name: sys.modules.pop(name) for name in ours()}
-    finder = _Finder(edits)
+    finder = _Finder(edits, tree)
     sys.meta_path.insert(0, finder)
     try:
         yield

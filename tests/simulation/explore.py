@@ -5,11 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from tests.simulation.invariants import Judge
 from tests.simulation.machine import Machine
 from tests.simulation.narration import Narration
 from tests.simulation.state import Move, State
+
+
+class Judge(Protocol):
+    """Judges the states of a machine."""
+
+    def broken(self, state: State) -> tuple[str, ...]:
+        """Return what does not hold in this state: it ends the exploration."""
+
+    def noted(self, state: State) -> tuple[str, ...]:
+        """Return what is worth a note about this state, of which the first is kept."""
 
 
 @dataclass
@@ -20,11 +30,16 @@ class Story:
     moves: list[Move] = field(default_factory=list)
     schedule: list[int] = field(default_factory=list)
 
-    def lines(self, machine: Machine) -> Iterator[str]:
-        """Narrate it."""
+    def lines(self, machine: Machine, *, errors: bool = False) -> Iterator[str]:
+        """Narrate it, also the errors that handlers raise if these are wanted."""
         narration = Narration(machine)
+        state = machine.start
         for number, move in enumerate(self.moves, 1):
             yield f"{number:>3}. {narration.move(move)}"
+            machine.error = None
+            state = machine.after(state, move)
+            if machine.error and errors:
+                yield f"     {type(machine.error).__name__}: {machine.error}"
         for broken in self.broken:
             yield f"  => {broken}"
 
@@ -38,12 +53,13 @@ class Explored:
     schedules: int
     seconds: float
     story: Story | None
+    note: Story | None = None
 
 
-def explore(machine: Machine, limit: int | None = None) -> Explored:
+def explore(machine: Machine, judge: Judge, limit: int | None = None) -> Explored:
     """Try everything, until something does not hold or `limit` states were seen."""
     begun = time.perf_counter()
-    judge = Judge(machine)
+    note: Story | None = None
     numbers: dict[State, int] = {machine.start: 0}
     states = [machine.start]
     came_from: list[tuple[int, int]] = [(-1, -1)]
@@ -53,7 +69,9 @@ def explore(machine: Machine, limit: int | None = None) -> Explored:
         if broken:
             story = _story(machine, states, came_from, number, broken)
             seconds = time.perf_counter() - begun
-            return Explored(len(states), sum(map(len, follows)), 0, seconds, story)
+            return Explored(len(states), sum(map(len, follows)), 0, seconds, story, note)
+        if note is None and (noted := judge.noted(state)):
+            note = _story(machine, states, came_from, number, noted)
         next_ones = []
         for choice, move in enumerate(machine.moves(state)):
             after = machine.after(state, move)
@@ -66,12 +84,13 @@ def explore(machine: Machine, limit: int | None = None) -> Explored:
         if limit and len(states) > limit:
             raise RuntimeError(f"there are more than {limit} states: narrow the bounds")
     seconds = time.perf_counter() - begun
-    return Explored(len(states), sum(map(len, follows)), _schedules(follows), seconds, None)
+    schedules = _schedules(follows)
+    return Explored(len(states), sum(map(len, follows)), schedules, seconds, None, note)
 
 
-def replay(machine: Machine, schedule: Sequence[int]) -> Story:
+def replay(machine: Machine, judge: Judge, schedule: Sequence[int]) -> Story:
     """Replay a schedule: the number of each move among those that can be made."""
-    judge, state, story = Judge(machine), machine.start, Story(())
+    state, story = machine.start, Story(())
     for choice in schedule:
         move = list(machine.moves(state))[choice]
         state = machine.after(state, move)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tests.simulation.code import Code, Edit
 from tests.simulation.explore import Explored, explore
+from tests.simulation.invariants import Judge
 from tests.simulation.machine import Machine
 from tests.simulation.scenarios import SCENARIOS, Scenario
 
@@ -278,7 +279,7 @@ def hunt(guard: Guard) -> Caught | None:
     code = Code(guard.edits)
     for scenario in sorted(SCENARIOS, key=lambda scenario: scenario.name != guard.first):
         machine = scenario.machine(code)
-        explored = explore(machine)
+        explored = explore(machine, Judge(machine))
         if explored.story:
             return Caught(scenario, machine, explored)
     return None

@@ -29,7 +29,7 @@ from tests.simulation.state import (
     State,
     Table,
 )
-from tests.world import CONSUMERS, request, sample
+from tests.world import request
 
 
 class Machine:
@@ -43,6 +43,7 @@ class Machine:
         budget: Budget,
         forgeries: Sequence[Mapping[str, Any]] = (),
         clock: Callable[[], datetime] = lambda: MORNING,
+        also_posted: Mapping[str, Any] | None = None,
     ) -> None:
         self.orders: dict[str, list[Order]] = {}
         self._clock = clock
@@ -50,7 +51,7 @@ class Machine:
         self.items, self.events, self.calls, self.answers = Table(), Table(), Table(), Table()
         self._code = code
         self._forged = [self._event(forged) for forged in forgeries]
-        self._next: dict[tuple[str, int, tuple[int, ...]], Call | Ended] = {}
+        self._next: dict[tuple[int, str, int, tuple[int, ...]], Call | Ended] = {}
         self._stored: dict[tuple[Any, int], tuple[Any, int]] = {}
         stocked = [
             (
@@ -60,7 +61,9 @@ class Machine:
             )
             for sku, units in stock.items()
         ]
+        self._also_posted = also_posted or {}
         self.start = State(tuple(sorted(stocked)), (), (), (), (), (), (), budget)
+        self.error: Exception | None = None  # the one that ended a handler last
         for order in orders:
             self.start = self.post(self.start, order)
 
@@ -68,6 +71,7 @@ class Machine:
         """Let a customer post an order."""
         self.orders.setdefault(order.id, []).append(order)
         body = {
+            **self._also_posted,
             "customerId": order.customer,
             "sku": order.sku,
             "quantity": order.quantity,
@@ -94,11 +98,11 @@ class Machine:
                 yield Move("answer", running, LOST)
         if budget.duplicates:
             for event in state.published:
-                for service in CONSUMERS[self.events[event]["event"]["detail-type"]]:
+                for service in self.consumers(state, event):
                     yield Move("deliver again", Delivery(service, event, TRIES))
         if budget.forgeries:
             for event in self._forged:
-                for service in CONSUMERS[self.events[event]["event"]["detail-type"]]:
+                for service in self.consumers(state, event):
                     yield Move("forge", Delivery(service, event, TRIES))
         if budget.sweeps:
             yield Move("sweep", self.sweep(all_open=True))
@@ -111,7 +115,8 @@ class Machine:
         match move.what:
             case "start":
                 queue = _without(state.queue, move.which)
-                return self._go_on(state._replace(queue=queue), move.which, ())
+                state = state._replace(queue=queue)
+                return self._go_on(state, move.which, (), self.release(state, move.which.service))
             case "answer":
                 if move.how == LOST:
                     state = state._replace(budget=budget._replace(losses=budget.losses - 1))
@@ -130,6 +135,27 @@ class Machine:
             case _:
                 raise NotImplementedError(move)
         return state._replace(queue=_with(state.queue, move.which), budget=left)
+
+    def consumers(self, state: State, event: int) -> Sequence[str]:
+        """Return the services that the bus delivers an event to, by the rules there are now."""
+        envelope = self.events[event]["event"]
+        return [
+            service
+            for service, rule in self.subscriptions(state).items()
+            if rule == (envelope["detail-type"], envelope["source"])
+        ]
+
+    def subscriptions(self, state: State) -> Mapping[str, tuple[str, str]]:
+        """Return the rule of each service that has one: a detail-type and a source."""
+        return self._code.subscriptions
+
+    def release(self, state: State, service: str) -> int:
+        """Return the release that a handler begins with now: its number."""
+        return 0
+
+    def code(self, release: int) -> Code:
+        """Return the code of a release."""
+        return self._code
 
     def kind(self, running: Running) -> str:
         """Return the kind of the call that a handler makes: what FAULTS knows it by."""
@@ -157,27 +183,30 @@ class Machine:
 
     # How it happens
 
-    def _go_on(self, state: State, delivery: Delivery, answers: tuple[int, ...]) -> State:
+    def _go_on(
+        self, state: State, delivery: Delivery, answers: tuple[int, ...], release: int
+    ) -> State:
         """Let a handler run to its next call, or to its end."""
-        asked = (delivery.service, delivery.event, answers)
+        asked = (release, delivery.service, delivery.event, answers)
         if asked not in self._next:
             event = self.events[delivery.event]
             given = [self.answers[number] for number in answers]
-            self._next[asked] = self._code.run(
+            self._next[asked] = self.code(release).run(
                 delivery.service, event["event"], event["now"], given
             )
         match self._next[asked]:
             case Ended(error=None) as ended:
                 return self._ended(state, delivery, ended.result)
-            case Ended():
+            case Ended(error=error):
+                self.error = error
                 return self._try_again(state, delivery)
             case call:
                 pass
         if call.operation == "query":
             # An index may lag behind, so that it matters little when it is read: at once.
             state, answered = self._take(state, call)
-            return self._go_on(state, delivery, (*answers, answered))
-        running = Running(delivery, answers, self.calls.number(call, _key(call)))
+            return self._go_on(state, delivery, (*answers, answered), release)
+        running = Running(delivery, answers, self.calls.number(call, _key(call)), release)
         return state._replace(running=_with(state.running, running))
 
     def _ended(self, state: State, delivery: Delivery, result: Any) -> State:
@@ -200,7 +229,7 @@ class Machine:
 
     def _answer(self, state: State, running: Running, fault: str) -> State:
         """Let a call take effect, or not, and its handler go on, or not."""
-        delivery, answers, number = running
+        delivery, answers, number, release = running
         call = self.calls[number]
         state = state._replace(running=_without(state.running, running))
         if fault == "crash before":
@@ -210,11 +239,13 @@ class Machine:
                 state,
                 delivery,
                 (*answers, self._number(Answered(error=WITHOUT_EFFECT[fault]), fault)),
+                release,
             )
         if fault == "refused entry":
             refused = {"ErrorCode": "InternalFailure", "ErrorMessage": "try again"}
             answer = {"FailedEntryCount": 1, "Entries": [refused]}
-            return self._go_on(state, delivery, (*answers, self._number(Answered(answer), fault)))
+            refusal = self._number(Answered(answer), fault)
+            return self._go_on(state, delivery, (*answers, refusal), release)
         state, answered = self._take(state, call, lost=fault == LOST)
         if fault == "sent twice":
             state, answered = self._take(state, call)
@@ -222,7 +253,7 @@ class Machine:
             return self._try_again(state, delivery)
         if fault == "timed out":
             answered = self._number(Answered(error=timed_out), fault)
-        return self._go_on(state, delivery, (*answers, answered))
+        return self._go_on(state, delivery, (*answers, answered), release)
 
     def _number(self, answered: Answered, key: str) -> int:
         return self.answers.number(answered, key)
@@ -239,9 +270,8 @@ class Machine:
             case "events":
                 [entry] = call.arguments["Entries"]
                 event = self._event(_delivered(entry))
-                consumers = [] if lost else CONSUMERS[entry["DetailType"]]
                 queue = state.queue
-                for service in consumers:
+                for service in [] if lost else self.consumers(state, event):
                     queue = _with(queue, Delivery(service, event, TRIES))
                 published = tuple(sorted({*state.published, event}))
                 accepted = {"FailedEntryCount": 0, "Entries": [{"EventId": "any"}]}
@@ -294,9 +324,12 @@ class Machine:
 
 def _delivered(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry as EventBridge delivers it."""
-    envelope = sample(entry["DetailType"])
-    detail = json.loads(entry["Detail"])
-    return {**envelope, "source": entry["Source"], "detail": detail, "text": entry["Detail"]}
+    return {
+        "detail-type": entry["DetailType"],
+        "source": entry["Source"],
+        "detail": json.loads(entry["Detail"]),
+        "text": entry["Detail"],
+    }
 
 
 def _key(call: Call) -> str:

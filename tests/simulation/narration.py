@@ -26,6 +26,10 @@ class Narration:
                 return f"{call} {WORDS[move.how]}"
             case "forget":
                 return "a day passes, and the payment provider forgets its idempotency keys"
+            case "deploy" | "roll back":
+                return f"{move.which} is {'deployed' if move.what == 'deploy' else 'rolled back'}"
+            case "dead-letter":
+                return f"{self._about(move.which)} fails three times: to its failure queue"
             case "sweep":
                 return "a person resumes all open orders"
             case _:

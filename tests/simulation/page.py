@@ -10,6 +10,7 @@ from tests.simulation.code import Code
 from tests.simulation.explore import Explored, explore
 from tests.simulation.faults import LOST
 from tests.simulation.guards import GUARDS, Caught, Guard, hunt
+from tests.simulation.invariants import Judge
 from tests.simulation.machine import Machine
 from tests.simulation.matrix import fill
 from tests.simulation.scenarios import SCENARIOS, Scenario
@@ -86,7 +87,7 @@ def explored(scenario: str) -> tuple[Machine, Explored]:
     """Explore a scenario, once."""
     [chosen] = [one for one in SCENARIOS if one.name == scenario]
     machine = chosen.machine(as_it_is())
-    return machine, explore(machine)
+    return machine, explore(machine, Judge(machine))
 
 
 @functools.cache

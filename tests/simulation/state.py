@@ -37,6 +37,7 @@ class Budget(NamedTuple):
     forgeries: int = 0
     sweeps: int = 0
     forgettings: int = 0
+    rollbacks: int = 0  # of services that were deployed
     at_once: int = 2  # handlers that run at the same time
 
 
@@ -49,11 +50,15 @@ class Delivery(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A handler half-way: its delivery, the answers that it got, and the call that it makes."""
+    """A handler half-way: its delivery, the answers that it got, the call that it makes.
+
+    It stays of the release that it began with, whatever is deployed meanwhile.
+    """
 
     delivery: Delivery
     answers: tuple[int, ...]
     call: int
+    release: int = 0
 
 
 class State(NamedTuple):
@@ -67,6 +72,8 @@ class State(NamedTuple):
     published: tuple[int, ...]
     accepted: tuple[int, ...]
     budget: Budget
+    # Of each changed service: 0 as it was, 1 deployed, 2 rolled back. Empty where nothing changes.
+    rollout: tuple[int, ...] = ()
 
 
 class Move(NamedTuple):

@@ -8,6 +8,7 @@ from tests.simulation import page
 from tests.simulation.chance import live
 from tests.simulation.explore import replay
 from tests.simulation.guards import GUARDS
+from tests.simulation.invariants import Judge
 from tests.simulation.scenarios import SCENARIOS
 
 NAMES = [scenario.name for scenario in SCENARIOS]
@@ -39,7 +40,7 @@ def test_a_story_can_be_replayed() -> None:
     assert found is not None
     assert found.explored.story is not None
 
-    again = replay(found.machine, found.explored.story.schedule)
+    again = replay(found.machine, Judge(found.machine), found.explored.story.schedule)
 
     assert again == found.explored.story
 

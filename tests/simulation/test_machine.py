@@ -12,7 +12,6 @@ from tests.simulation.faults import FAULTS, LOST
 from tests.simulation.invariants import LATER, Judge
 from tests.simulation.machine import Machine
 from tests.simulation.state import TRIES, Budget, Delivery, Move, Order, State
-from tests.world import CONSUMERS
 
 CUSTOMERS = ("CUST-1", "CUST-2", "CUST-3", "CUST-DECLINE-1", "CUST-DECLINE-2")
 SKUS = ("ONE", "FEW", "NONE")
@@ -72,8 +71,8 @@ class Saga(RuleBasedStateMachine):
     @rule(which=NUMBERS)
     def deliver_again(self, which: int) -> None:
         event = self.state.published[which % len(self.state.published)]
-        kind = self.machine.events[event]["event"]["detail-type"]
-        self._queue(*(Delivery(service, event, TRIES) for service in CONSUMERS[kind]))
+        consumers = self.machine.consumers(self.state, event)
+        self._queue(*(Delivery(service, event, TRIES) for service in consumers))
 
     @rule(all_open=st.booleans())
     def sweep(self, all_open: bool) -> None:
