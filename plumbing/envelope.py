@@ -39,6 +39,11 @@ def decode(delivered: object, kind: type[Kind]) -> Kind:
             f"expected detail-type {kind.__name__}, got {envelope.detail_type}: check the rule"
         )
     try:
+        msgspec.json.encode(envelope.detail)
+    except (OverflowError, UnicodeEncodeError, RecursionError) as error:
+        # What cannot be written as JSON was published by no service, and cannot be carried on.
+        raise EnvelopeError(f"{kind.__name__}: {error}") from error
+    try:
         return msgspec.convert({**envelope.detail, "carried": envelope.detail}, kind)
     except msgspec.ValidationError as error:
         raise EnvelopeError(f"{kind.__name__}: {error}") from error

@@ -15,7 +15,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     """What every event is based on; a service declares the fields that it uses.
 
     carried: the detail of the consumed event as it was delivered, all of it: also the fields that
-        the service does not declare. Empty in an event that follows on no other.
+        the service does not declare. Empty in an event that follows on no other. A field of this
+        very name on the wire is carried like any other, and cannot be declared.
     """
 
     carried: dict[str, Any] = {}

@@ -98,6 +98,8 @@ def deployments(call: argparse.Namespace) -> int:
                 verdict = judge_change(old, ROOT)
             except (ImportError, SyntaxError, AttributeError) as error:
                 raise UserError(f"A release cannot be loaded: {error}.") from error
+            except RuntimeError as error:
+                raise UserError(f"Deploy less at a time: {error}.") from error
             if report.passes(verdict):
                 passed = releases.Passed(
                     releases.fingerprint(old),

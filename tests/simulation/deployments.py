@@ -23,6 +23,8 @@ IN_ORDER = "safe only in this order"
 WAITS = "nothing is lost, but orders wait until all of it is deployed"
 DRAINED = "safe only in this order, with no older order left open in between"
 UNSAFE = "not safe"
+# Five times what any example has in one exploration; it keeps the memory below a gigabyte.
+MAX_STATES = 400_000
 # Above so many changed services not every order of them is explored by itself.
 FEW = 3
 
@@ -158,7 +160,7 @@ class _Explorer:
         one = len(plan.order) == 1 and not plan.rollback
         for orders, stock, budget in _scenarios(ALL_AT_ONCE if one else BY_TWOS):
             machine = Rollout(self._old, self._new, plan, orders, stock, budget, self._also_posted)
-            explored: Explored = explore(machine, RolloutJudge(machine))
+            explored: Explored = explore(machine, RolloutJudge(machine), MAX_STATES)
             trial.states += explored.states
             self._verdict.states += explored.states
             if explored.note and trial.waits is None:

@@ -82,7 +82,7 @@ def explore(machine: Machine, judge: Judge, limit: int | None = None) -> Explore
             next_ones.append(numbers[after])
         follows.append(next_ones)
         if limit and len(states) > limit:
-            raise RuntimeError(f"there are more than {limit} states: narrow the bounds")
+            raise RuntimeError(f"there are more than {limit:,} states to explore")
     seconds = time.perf_counter() - begun
     schedules = _schedules(follows)
     return Explored(len(states), sum(map(len, follows)), schedules, seconds, None, note)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation.deployments import DRAINED, IN_ORDER, SAFE, UNSAFE, WAITS, Failure, Verdict
+from tests.simulation.deployments import (
+    DRAINED,
+    FEW,
+    IN_ORDER,
+    SAFE,
+    UNSAFE,
+    WAITS,
+    Failure,
+    Verdict,
+)
 
 MEANS = {
     SAFE: "Any of it may come first, at any moment.",
@@ -78,6 +87,8 @@ def _unsafe(verdict: Verdict) -> Iterator[str]:
         alone = "The new release by itself" if verdict.alone else "How"
         yield from _story(alone, verdict.failure)
     yield ""
+    if len(verdict.services) > FEW and not verdict.alone:
+        yield "Of so many services only the order of the flow was tried, and its reverse."
     if verdict.alone:
         yield "Correct the new release: no way of deploying it is safe."
     else:

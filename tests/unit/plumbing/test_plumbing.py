@@ -69,6 +69,7 @@ def test_a_detail_is_decoded_and_all_of_it_carried() -> None:
             {"detail-type": "Shipped", "detail": {"parcelId": "P-1", "grams": "5"}},
             r"Shipped: Expected `int`, got `str` - at `\$.grams`",
         ),
+        ({"detail-type": "Shipped", "detail": {"note": "\ud800"}}, "Shipped: .*surrogates"),
     ],
 )
 def test_what_is_wrong_with_an_event_is_named(delivered: object, named: str) -> None:
