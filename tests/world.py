@@ -112,7 +112,8 @@ class World:
             for service in CONSUMERS[event["detail-type"]]:
                 if service not in handles:
                     handles[service] = self.handler(service).handle
-                handles[service](sample(event["detail-type"], **event["detail"]), None)
+                envelope = sample(event["detail-type"])
+                handles[service]({**envelope, "detail": event["detail"]}, None)
 
 
 def settings(service: str, folder: Path = SERVICES_FOLDER) -> dict[str, str]:

@@ -244,7 +244,7 @@ RECEIPT = (
     _events(NOTIFY, "publishes=ShippingScheduled, final=True", "publishes=ShippingScheduled"),
     Patch("services/notify_shipping/orders.py", "            final=True,\n", ""),
 )
-NOTE = 'gift_note: str = ""'
+NOTE = 'ribbon_colour: str = ""'
 LITERAL = (
     _events(RELEASE, "    reason: str", '    reason: Literal["card declined"]'),
     _events(RELEASE, "import Annotated, ClassVar", "import Annotated, ClassVar, Literal"),
@@ -258,13 +258,13 @@ CHANGES = (
     ),
     Change(
         "a consumer declares a field that may be None",
-        [_declares(CHARGE, "reservation_id: UUID", "gift_note: str | None = None")],
+        [_declares(CHARGE, "reservation_id: UUID", "ribbon_colour: str | None = None")],
         SAFE,
     ),
     Change(
         "a consumer declares a field that may be UNSET",
         [
-            _declares(CHARGE, "reservation_id: UUID", "gift_note: str | UnsetType = UNSET"),
+            _declares(CHARGE, "reservation_id: UUID", "ribbon_colour: str | UnsetType = UNSET"),
             _events(
                 CHARGE, "from msgspec import Meta", "from msgspec import UNSET, Meta, UnsetType"
             ),
@@ -302,7 +302,7 @@ CHANGES = (
             Patch(
                 "contracts/events/OrderCreated.sample.json",
                 '"amountCents": 1998',
-                '"amountCents": 1998,\n    "giftNote": "for you"',
+                '"amountCents": 1998,\n    "ribbonColour": "for you"',
             ),
             _declares(NOTIFY, "payment_id: UUID", NOTE),
         ],
@@ -311,11 +311,11 @@ CHANGES = (
     Change(
         "a producer publishes null, its consumer has a default that is text",
         [
-            _declares(RESERVE, "reservation_id: UUID", "gift_note: str | None"),
+            _declares(RESERVE, "reservation_id: UUID", "ribbon_colour: str | None"),
             _decides(
                 RESERVE,
                 "reservation_id=reservation_id)",
-                "reservation_id=reservation_id, gift_note=None)",
+                "reservation_id=reservation_id, ribbon_colour=None)",
             ),
             _declares(CHARGE, "reservation_id: UUID", NOTE),
         ],

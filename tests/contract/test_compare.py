@@ -28,7 +28,7 @@ def _found(change: Change, folder: Path) -> list[Difference]:
     [
         (
             "a consumer declares a field with a default",
-            ["InventoryReserved  charge_payment: giftNote is added, with a default"],
+            ["InventoryReserved  charge_payment: ribbonColour is added, with a default"],
         ),
         (
             "a producer adds a field, its consumer requires it",
@@ -41,9 +41,9 @@ def _found(change: Change, folder: Path) -> list[Difference]:
         (
             "a field from the API to shipping",
             [
-                "OrderCreated  create_order: giftNote is added, with a default",
-                "POST /orders  create_order: giftNote is added, with a default",
-                "PaymentCharged  notify_shipping: giftNote is added, with a default",
+                "OrderCreated  create_order: ribbonColour is added, with a default",
+                "POST /orders  create_order: ribbonColour is added, with a default",
+                "PaymentCharged  notify_shipping: ribbonColour is added, with a default",
             ],
         ),
         (
@@ -57,9 +57,9 @@ def _found(change: Change, folder: Path) -> list[Difference]:
         (
             "a producer publishes null, its consumer has a default that is text",
             [
-                "InventoryReserved  reserve_inventory: giftNote is added, required. "
+                "InventoryReserved  reserve_inventory: ribbonColour is added, required. "
                 "BREAKS: charge_payment cannot read it",
-                "InventoryReserved  charge_payment: giftNote is added, with a default",
+                "InventoryReserved  charge_payment: ribbonColour is added, with a default",
             ],
         ),
         (

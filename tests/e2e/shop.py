@@ -103,12 +103,15 @@ class Shop:
 
         return eventually(look, seconds, f"at {statuses}: order {order_id}")
 
-    def end(self, order_ids: Collection[str]) -> tuple[int, int]:
+    def end(self, order_ids: Collection[str], patience: float = 0) -> tuple[int, int]:
         """Redrive what failed and resume what was lost until these have ended; return how many.
 
         The emulator's bus delivers each event once, and a function that fails or dies loses it.
+        With patience, orders are left alone until none of them has made a step for so long.
         """
-        wanted, redriven, resumed = set(order_ids), self._redrive(), 0
+        wanted = set(order_ids)
+        self._settle(wanted, patience)
+        redriven, resumed = self._redrive(), 0
         for _ in range(SWEEPS):
             if not self._open(wanted):
                 return redriven, resumed
@@ -146,10 +149,10 @@ class Shop:
         found = self.all_stored(FilterExpression="attribute_exists(openShard)")
         return [item for item in found if item["orderId"] in order_ids]
 
-    def _settle(self, order_ids: Collection[str]) -> None:
-        """Wait until all of these have ended, or none of them made a step for a while."""
+    def _settle(self, order_ids: Collection[str], seconds: float = SWEEP_SECONDS) -> None:
+        """Wait until all of these have ended, or none of them made a step for so long."""
         since, last = time.monotonic(), (len(order_ids), 0)
-        while time.monotonic() - since < SWEEP_SECONDS:
+        while time.monotonic() - since < seconds:
             left = self._open(order_ids)
             if not left:
                 return

@@ -32,6 +32,8 @@ from tests.simulation.deployments import UNSAFE
 
 ORDERS, DECLINED = 200, 20
 SKU, UNITS = "CHANGING", 1000
+# All orders resumed at once are as many functions that start.
+PATIENCE = 5.0
 SAFE_ONES = [change.name for change in CHANGES if change.verdict != UNSAFE]
 AS_PROCESSES = [
     "a consumer declares a field with a default",
@@ -70,9 +72,9 @@ def test_a_safe_change_is_deployed_in_the_middle_of_two_hundred_orders(
     with _ordering(shop, name) as placed:
         for number, service in enumerate(verdict.order):
             if verdict.drain_after and number == verdict.drain_after:
-                shop.end(placed[:])
+                shop.end(placed[:], PATIENCE)
             _deploy(saga, new, [service], change.patches, tmp_path / "after")
-    redriven, resumed = shop.end(placed)
+    redriven, resumed = shop.end(placed, PATIENCE)
     _restore(saga, verdict.services)
 
     stored = [shop.stored(order_id) for order_id in placed]

@@ -71,7 +71,8 @@ class Verdict:
     order: the services in the order to deploy them in; where it is DRAINED, orders from before the
         first `drain_after` of them have to end before the others follow.
     waits: orders that wait for the rest of the deployment, although nothing is lost.
-    rollback: what goes wrong when it is rolled back, last service first.
+    rollback: what goes wrong when it is rolled back, last service first; nothing does, and each
+        service may stay or go by itself, if it goes `back_in_any_order`.
     alone: what goes wrong in the new release by itself.
     """
 
@@ -82,6 +83,7 @@ class Verdict:
     failure: Failure | None = None
     waits: Failure | None = None
     rollback: Failure | None = None
+    back_in_any_order: bool = False
     alone: Failure | None = None
     states: int = 0
     seconds: float = 0.0
@@ -118,8 +120,18 @@ class _Explorer:
         else:
             self._choose(anyhow)
         if verdict.what != UNSAFE:
-            plan = Plan(verdict.order, rollback=True, first=verdict.drain_after)
-            verdict.rollback = self._try(plan).failure
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        """Explore the way back: of each service by itself where each can come so, else of all."""
+        verdict = self._verdict
+        if verdict.what == SAFE and len(verdict.order) <= FEW:
+            back = self._try(Plan(verdict.order, any_order=True, rollback=True))
+            if back.failure is None and back.waits is None:
+                verdict.back_in_any_order = True
+                return
+        plan = Plan(verdict.order, rollback=True, first=verdict.drain_after)
+        verdict.rollback = self._try(plan).failure
 
     def _choose(self, anyhow: Trial) -> None:
         """Find an order in which nothing breaks, and if there is one, in which nothing waits."""

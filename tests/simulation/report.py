@@ -51,7 +51,8 @@ def lines(verdict: Verdict, base: str) -> Iterator[str]:
         return
     yield ""
     if verdict.rollback is None:
-        yield f"Roll back:  safe, {'last service first' if len(verdict.order) > 1 else 'any time'}."
+        how = "in any order" if verdict.back_in_any_order else "last service first"
+        yield f"Roll back:  safe, {how if len(verdict.order) > 1 else 'at any moment'}."
     else:
         yield "Roll back:  not safe while orders are open. Mend it by a release that goes forward."
         yield from _story("How", verdict.rollback)

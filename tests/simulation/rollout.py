@@ -27,7 +27,7 @@ class Plan:
     """The order in which services are deployed, and whether they are rolled back after that.
 
     order: the services, first to last; they are rolled back last to first.
-    any_order: any of them may come next instead.
+    any_order: any of them may come next, or go back next, instead.
     first: so many of them are deployed before the first order comes.
     """
 

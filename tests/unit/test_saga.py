@@ -70,7 +70,7 @@ def test_a_happy_order_of_a_customers_uuid_and_a_sku_of_twenty_fits_one_write_un
 def test_a_field_that_no_service_declares_is_in_every_event(
     world: World, customer: str, release: str
 ) -> None:
-    gift = {"giftNote": "for you", "wrapped": None, "customerId": customer}
+    gift = {"ribbonColour": "for you", "wrapped": None, "customerId": customer}
     world.store_order("CREATED", **gift)
     if release != "this one":
         del world.dynamodb.tables["orders"][ORDER_ID]["outbox"]["M"]["digest"]

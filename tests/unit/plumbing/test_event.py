@@ -27,7 +27,7 @@ class Packed(Event, frozen=True, kw_only=True):
     """Consumed."""
 
     parcel_id: str
-    gift_note: str = ""
+    ribbon_colour: str = ""
     hazard: str | None = None
 
 
@@ -58,7 +58,9 @@ def test_an_event_has_all_that_was_consumed_and_what_it_adds() -> None:
     ]
 
 
-@pytest.mark.parametrize("given", [{}, {"giftNote": ""}, {"giftNote": "hi"}, {"hazard": None}])
+@pytest.mark.parametrize(
+    "given", [{}, {"ribbonColour": ""}, {"ribbonColour": "hi"}, {"hazard": None}]
+)
 def test_what_is_absent_stays_absent_and_what_is_empty_or_null_stays_so(
     given: dict[str, Any],
 ) -> None:
@@ -68,11 +70,11 @@ def test_what_is_absent_stays_absent_and_what_is_empty_or_null_stays_so(
 
 
 def test_a_field_that_a_decision_changes_is_published_as_changed_also_to_its_default() -> None:
-    consumed = _consumed(parcelId="P-1", giftNote="hi", hazard="acid")
+    consumed = _consumed(parcelId="P-1", ribbonColour="hi", hazard="acid")
 
-    changed = _shipped(consumed, gift_note="", hazard="none")
+    changed = _shipped(consumed, ribbon_colour="", hazard="none")
 
-    assert changed == {"parcelId": "P-1", "giftNote": "", "hazard": "none", "grams": 5}
+    assert changed == {"parcelId": "P-1", "ribbonColour": "", "hazard": "none", "grams": 5}
 
 
 @given(details)
