@@ -189,7 +189,16 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
     assert "waits for" not in ended.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["any", "--open"], ["any", "--older-than", "1h"]])
+def test_older_than_is_about_all_that_are_open(running: Path) -> None:
+    refused = _saga(running, "trace", "any", "--older-than", "1h")
+    wrong = _saga(running, "trace", "--open", "--older-than", "soon")
+
+    assert (refused.returncode, wrong.returncode) == (1, 2)
+    assert "give --open with it" in refused.stderr
+    assert "give a time such as 2026-01-31T09:00:00Z" in wrong.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["any", "--open"]])
 def test_trace_wants_one_order_or_all_that_are_open(running: Path, arguments: list[str]) -> None:
     refused = _saga(running, "trace", *arguments)
 
@@ -371,7 +380,9 @@ def test_every_command_that_speaks_to_a_deployment_takes_its_prefix(
 
 
 def test_the_commands_without_a_prefix_are_those_that_speak_to_no_deployment() -> None:
-    assert {one.name for one in COMMANDS if not one.deployed} == {"build", "demo", "flow"}
+    without = {one.name for one in COMMANDS if not one.deployed}
+
+    assert without == {"build", "contracts", "demo", "explore", "flow"}
 
 
 def test_a_prefix_names_everything_of_a_deployment(tmp_path: Path) -> None:
