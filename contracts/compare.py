@@ -50,6 +50,7 @@ def compare(old: Surface, new: Surface) -> list[Difference]:
         elif before is not None and after is not None:
             found += _published(old, new, name, before, after)
             found += _consumed(old, name, before, after)
+            found += _mixed(old, new, name, before, after)
     for status in sorted({*old.statuses, *new.statuses}):
         if status not in new.statuses:
             breaks = "stored orders have it, and no service takes them on"
@@ -92,14 +93,9 @@ def accepts(consumer: Mapping[str, Any], producer: Mapping[str, Any]) -> bool:
 
 def on_the_wire(surface: Surface, name: str) -> Fields:
     """Return the fields of an event as they are on the bus: carried ones and declared ones."""
-    event, seen = surface.events.get(name), {name}
     fields: Fields = {}
-    while event is not None:
-        fields = {**event.adds, **fields}
-        if event.follows is None or event.follows in seen:
-            break
-        seen.add(event.follows)
-        event = surface.events.get(event.follows)
+    for before in _chain(surface, name):
+        fields = {**surface.events[before].adds, **fields}
     return fields
 
 
@@ -115,19 +111,12 @@ def _published(
     if before.producer != after.producer:
         change = f"published by it instead of by {before.producer}"
         yield _difference(name, after.producer, change, "rules match the producer's source")
-    was, now = on_the_wire(old, name), on_the_wire(new, name)
     for field in _declared_by_either(before.adds, after.adds):
-        change = _change(was.get(field), now.get(field))
+        wires = on_the_wire(old, name), on_the_wire(new, name)
+        change = _change(*(wire.get(field) for wire in wires))
         if not change:
             continue
-        hurt, deployed = (
-            [
-                service
-                for service, fields in event.consumers.items()
-                if _fits(fields, was, field) and not _fits(fields, now, field)
-            ]
-            for event in (after, before)
-        )
+        hurt, deployed = (_hurt(old, new, name, field, release) for release in (new, old))
         yield Difference(
             event=name,
             service=after.producer,
@@ -135,6 +124,57 @@ def _published(
             breaks=f"{_names(hurt)} cannot read it" if hurt else "",
             first="" if hurt else _names(deployed),
         )
+
+
+def _hurt(old: Surface, new: Surface, name: str, field: str, release: Surface) -> list[str]:
+    """Return the consumers of a release that could read a field and cannot any more.
+
+    Also those of the events that follow on this one, which carry the field.
+    """
+    return [
+        service
+        for later, event in release.events.items()
+        if name in _chain(new, later)
+        for service, fields in event.consumers.items()
+        if _fits(fields, on_the_wire(old, later), field)
+        and not _fits(fields, on_the_wire(new, later), field)
+    ]
+
+
+def _mixed(
+    old: Surface, new: Surface, name: str, before: Event, after: Event
+) -> Iterator[Difference]:
+    """Yield the fields that each release has by itself, and a mix of both has not."""
+    was, now = on_the_wire(old, name), on_the_wire(new, name)
+    adders = [
+        {event: _required(surface.events[event].adds) for event in _chain(surface, name)}
+        for surface in (old, new)
+    ]
+    for service, fields in {**before.consumers, **after.consumers}.items():
+        for field in sorted(_required(fields) & _required(was) & _required(now)):
+            places = [[e for e, added in one.items() if field in added] for one in adders]
+            if not set(places[0]) & set(places[1]):
+                producer = new.events[places[0][0]].producer if places[0] else after.producer
+                yield _difference(
+                    name,
+                    service,
+                    f"{field} is added by another service",
+                    f"an event of the old release lacks it after the new {producer}",
+                )
+
+
+def _chain(surface: Surface, name: str) -> list[str]:
+    """Return an event and those that it follows on, the nearest first."""
+    chain: list[str] = []
+    following: str | None = name
+    while following in surface.events and following not in chain:
+        chain.append(following)
+        following = surface.events[following].follows
+    return chain
+
+
+def _required(fields: Fields) -> set[str]:
+    return {name for name, field in fields.items() if field.required}
 
 
 def _consumed(old: Surface, name: str, before: Event, after: Event) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def keep_former(folder: Path) -> Iterator[Path]:
             continue
         text = _git(folder, "show", f"HEAD:./{path}")
         if not is_kept(folder, name.removesuffix(".sample.json"), json.loads(text)):
-            kept = folder / "former" / day / name
+            # More than one form may have been published until the same day.
+            days = chain([day], (f"{day}-{number}" for number in count(2)))
+            places = (folder / "former" / one / name for one in days)
+            kept = next(place for place in places if not place.exists())
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(text + "\n")
             yield kept

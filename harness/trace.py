@@ -5,6 +5,7 @@ Read from what is stored with the order: no service writes anything for it.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -156,32 +157,32 @@ class StoredOrders:
         Only those that were created before then, if that is given. Reads the index of open orders,
         and then each of these by its key; scans nothing.
         """
-        keys = sorted(
-            (key["createdAt"]["S"], key["orderId"]["S"])
-            for shard in (*SHARDS, GIVEN_UP)
-            for key in self._oldest(shard, limit, before)
-        )
-        found = [
-            self._client.get_item(
+        shards = (self._oldest(shard, limit, before) for shard in (*SHARDS, GIVEN_UP))
+        found: list[Item] = []
+        for _, order_id in heapq.merge(*shards):
+            response = self._client.get_item(
                 TableName=self._table, Key={"orderId": {"S": order_id}}, ConsistentRead=True
             )
-            for _, order_id in keys[:limit]
-        ]
-        # One may have ended since the index was read.
-        items = [_plain(response["Item"]) for response in found if "Item" in response]
-        return [item for item in items if "openShard" in item]
+            # It may have ended since the index was read: then the next one counts.
+            if "openShard" in response.get("Item", {}):
+                found.append(_plain(response["Item"]))
+            if len(found) == limit:
+                break
+        return found
 
-    def _oldest(self, shard: str, limit: int, before: datetime | None) -> list[Item]:
+    def _oldest(self, shard: str, limit: int, before: datetime | None) -> Iterator[tuple[str, str]]:
+        """Yield when each order of a shard was created, and its id; a page is read when needed."""
         until = format_timestamp(before or datetime.max.replace(tzinfo=UTC))
-        response = self._client.query(
+        pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=INDEX,
             KeyConditionExpression="openShard = :shard AND createdAt < :until",
             ExpressionAttributeValues={":shard": {"S": shard}, ":until": {"S": until}},
-            Limit=limit,
+            PaginationConfig={"PageSize": limit},
         )
-        items: list[Item] = response["Items"]
-        return items
+        for page in pages:
+            for key in page["Items"]:
+                yield key["createdAt"]["S"], key["orderId"]["S"]
 
 
 def _plain(attributes: Mapping[str, Any]) -> Item:

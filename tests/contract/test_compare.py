@@ -129,6 +129,58 @@ def test_a_required_field_that_every_producer_before_carries_breaks_nothing(
     assert str(found) == "notify_shipping: amountCents is added, required"
 
 
+def test_a_field_removed_early_hurts_every_consumer_after_it(tmp_path: Path) -> None:
+    events = "services/{}/events.py"
+    removed = Change(
+        "no sku",
+        [
+            Patch(events.format(service), "    sku: str\n", "")
+            for service in ("create_order", "reserve_inventory")
+        ],
+        SAFE,
+    )
+
+    found = {str(one) for one in _found(removed, tmp_path)}
+
+    assert (
+        "create_order: sku is removed. "
+        "BREAKS: charge_payment, notify_shipping, release_inventory cannot read it"
+    ) in found
+
+
+def test_a_field_that_another_service_adds_is_lacking_where_both_releases_mix(
+    tmp_path: Path,
+) -> None:
+    moved = Change(
+        "the reservation's id is made at the door",
+        [
+            Patch(
+                "services/create_order/events.py",
+                "    sku: str\n",
+                "    sku: str\n    reservation_id: UUID\n",
+            ),
+            Patch(
+                "services/reserve_inventory/events.py",
+                "    sku: str\n",
+                "    sku: str\n    reservation_id: UUID\n",
+            ),
+            Patch(
+                "services/reserve_inventory/events.py",
+                '    status: ClassVar[str] = "INVENTORY_RESERVED"\n\n    reservation_id: UUID\n',
+                '    status: ClassVar[str] = "INVENTORY_RESERVED"\n',
+            ),
+        ],
+        SAFE,
+    )
+
+    found = {f"{one.event}  {one}" for one in _found(moved, tmp_path)}
+
+    assert (
+        "InventoryReserved  charge_payment: reservationId is added by another service. "
+        "BREAKS: an event of the old release lacks it after the new reserve_inventory"
+    ) in found
+
+
 def test_nothing_changed_is_no_difference(tmp_path: Path) -> None:
     assert _found(Change("nothing", [], SAFE), tmp_path) == []
 
@@ -209,12 +261,8 @@ def test_the_former_sample_is_kept_once_when_the_form_changes_and_only_then(
     path = tmp_path / "contracts/events/Packed.sample.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(sample))
-    for arguments in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "first"],
-    ):
-        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    _commit(tmp_path, "first")
     folder = tmp_path / "contracts"
 
     same = {"detail-type": "Packed", "detail": {"parcelId": "P-2"}}
@@ -226,8 +274,13 @@ def test_the_former_sample_is_kept_once_when_the_form_changes_and_only_then(
     again = list(keep_former(folder))
 
     assert unchanged == again == []
-    [one] = kept
+    _commit(tmp_path, "second")
+    path.write_text(json.dumps({"detail-type": "Packed", "detail": {"grams": 5}}))
+    kept += keep_former(folder)
+    one, other = kept
     assert json.loads(one.read_text()) == sample
+    assert json.loads(other.read_text()) == changed
+    assert sorted(former_samples(folder)) == sorted(kept)
     assert one.parent.parent == folder / "former"
     assert is_kept(folder, "Packed", sample)
     assert not is_kept(folder, "Packed", {"detail": {"grams": "5"}})
@@ -236,6 +289,12 @@ def test_the_former_sample_is_kept_once_when_the_form_changes_and_only_then(
 
 def test_without_git_nothing_is_kept(tmp_path: Path) -> None:
     assert list(keep_former(tmp_path)) == []
+
+
+def _commit(folder: Path, message: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "add", "."], cwd=folder, check=True)
+    subprocess.run(["git", *identity, "commit", "-qm", message], cwd=folder, check=True)
 
 
 def _read_by_all(path: Path) -> int:

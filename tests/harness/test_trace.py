@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from harness.commands.command import moment
 from harness.flow.read import read
-from harness.trace import trace
+from harness.trace import StoredOrders, trace
 from plumbing.step import format_timestamp
 from resume_orders.orders import GIVEN_UP
 from tests.flow import example
@@ -121,3 +122,41 @@ def test_each_resume_is_one_more_attempt_until_the_sweep_gives_up() -> None:
     assert (once.attempt, once.next_attempt_at, once.gave_up) == (3, later, False)
     assert never is not None
     assert (never.attempt, never.gave_up) == (9, True)
+
+
+class StaleIndex:
+    """Orders in DynamoDB, whose index also has those that have just ended."""
+
+    def __init__(self, orders: dict[str, bool]) -> None:
+        self._orders = orders
+        self.prefix = "any"
+
+    def client(self, name: str) -> "StaleIndex":
+        return self
+
+    def get_paginator(self, operation: str) -> "StaleIndex":
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        """Return one order on each page, as a small index does when the limit is one."""
+        shard = request["ExpressionAttributeValues"][":shard"]["S"]
+        for order_id in sorted(one for one in self._orders if one.startswith(shard)):
+            key = {"createdAt": {"S": f"2026-01-31T09:00:0{order_id[-1]}.000Z"}}
+            yield {"Items": [{**key, "orderId": {"S": order_id}}]}
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        order_id = request["Key"]["orderId"]["S"]
+        is_open = {"openShard": {"S": order_id[0]}} if self._orders[order_id] else {}
+        return {"Item": {"orderId": {"S": order_id}, **is_open}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"), [(1, ["0-2"]), (2, ["0-2", "a-4"]), (9, ["0-2", "a-4", "0-5"])]
+)
+def test_orders_that_have_just_ended_do_not_hide_open_ones(limit: int, found: list[str]) -> None:
+    orders = {"0-1": False, "0-2": True, "1-3": False, "a-4": True, "0-5": True}
+    stored = StoredOrders(StaleIndex(orders))  # type: ignore[arg-type]
+
+    listed = [item["orderId"] for item in stored.open(limit)]
+
+    assert listed == found
