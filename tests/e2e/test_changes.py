@@ -1,7 +1,7 @@
 """A change that is safe is deployed while two hundred orders are on their way.
 
 Each order ends, once, and the stock adds up: with functions as processes, and as containers of
-their images. By default one change of each kind, with SAGA_CHANGES=all (`make changes`) every one.
+their images. By default a few of them, with SAGA_CHANGES=all (`make changes`) every one.
 """
 
 import os
@@ -36,13 +36,11 @@ SKU, UNITS = "CHANGING", 1000
 PATIENCE = 5.0
 SAFE_ONES = [change.name for change in CHANGES if change.verdict != UNSAFE]
 AS_PROCESSES = [
-    "a consumer declares a field with a default",
     "a field from the API to shipping",
     "a producer adds a field, its consumer requires it",
-    "a step is inserted in the middle",
     "items get a digest that those of the release before do not have",
 ]
-AS_CONTAINERS = AS_PROCESSES[1:2]
+AS_CONTAINERS = AS_PROCESSES[:1]
 if os.environ.get("SAGA_CHANGES") == "all":
     AS_PROCESSES = AS_CONTAINERS = SAFE_ONES
 
