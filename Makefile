@@ -1,16 +1,20 @@
 # Every command does its own set-up, and can be run twice. `make help` lists them.
 MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
-PY := .venv/bin/python
+PY := .venv/bin/python -X utf8
+INSTALL := PYTHON="$(PYTHON)" requirements/install
 SIMULATION := PYTHONPATH=.:services $(PY) -m tests.simulation
 SERVICES := $(notdir $(wildcard services/*))
-export SAGA_PREFIX ?= order-saga
+override SAGA_PREFIX := $(or $(SAGA_PREFIX),order-saga)
+export SAGA_PREFIX
+# A person's settings of Python, such as PYTHONHOME and PYTHONOPTIMIZE, are not for what runs here.
+unexport $(filter PYTHON%,$(.VARIABLES))
 
 # The 3.x line of this package is older, and refuses what today's library synthesizes.
 CDK := npx --yes aws-cdk@2.1148.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup build contracts flow explore story simulate reliability evolution changes \
+.PHONY: help demo test check up ui down setup build contracts flow explore story simulate fuzz reliability evolution changes \
 	picture measure-ui bench pins clean
 
 help: ## list what can be made
@@ -26,9 +30,9 @@ check: setup ## lint, format, types, and the allowed imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@PYTHONPATH=.:services .venv/bin/lint-imports --no-logo
-	@.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
-	@.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml compose/*.yaml
+	@PYTHONPATH=.:services $(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
+	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
+	@$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec compose.yaml compose/*.yaml
 
 up: setup ## start the local environment and leave it running
 	@./saga up --detach
@@ -64,6 +68,11 @@ story: setup ## replay one schedule of an exploration: SCENARIO=… SCHEDULE=…
 simulate: setup ## simulate random days: make simulate [SEED=1] [MINUTES=5]
 	@$(SIMULATION) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
+fuzz: setup ## throw at every reader of outside bytes what nobody sends by mistake: make fuzz [MINUTES=5]
+	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),1) )); while \
+		SAGA_FUZZ=1 $(PY) -m pytest tests/fuzz -q --hypothesis-seed=$$(date +%N | sed 's/^0*//') || exit 1; \
+		[ "$$(date +%s)" -lt $$end ]; do :; done
+
 reliability: setup ## explore all, also without each guard, and write docs/reliability*.md
 	@$(SIMULATION) reliability
 
@@ -79,33 +88,12 @@ picture: setup ## record the animated picture of the README
 measure-ui: setup ## measure the page: latency, weight, memory (needs Chromium)
 	@PYTHONPATH=.:services $(PY) -m tests.ui.measure
 
-bench: setup .venv-bench/ready ## measure all beside the peers, write docs/performance.md (QUICK=1: only try it)
+bench: setup ## measure all beside the peers, write docs/performance.md (QUICK=1: only try it)
+	@$(INSTALL) bench
 	@PYTHONPATH=.:services $(PY) -m bench $(if $(QUICK),--quick)
 
-setup: .venv/ready .venv-emulator/ready ## install what is needed into .venv and .venv-emulator
-
-.venv/ready: requirements/dev.txt
-	@$(call install,.venv,requirements/dev.txt,the saga and its tools)
-
-.venv-emulator/ready: requirements/emulator.txt
-	@$(call install,.venv-emulator,requirements/emulator.txt,the emulator)
-
-.venv-bench/ready: requirements/bench.txt
-	@$(call install,.venv-bench,requirements/bench.txt,what draws the plots)
-
-# An environment of exactly the pinned packages; made again when the pins change.
-define install
-command -v $(PYTHON) >/dev/null || { echo "Python is missing: install python3, 3.11 or newer."; exit 1; }
-$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	{ echo "Python 3.11 or newer is needed: name one, such as PYTHON=python3.12."; exit 1; }
-echo "Installing $(3) into $(1) ..."
-$(PYTHON) -m venv --clear $(1) || \
-	{ echo "No virtual environment could be made: install your system's python3-venv."; exit 1; }
-$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile \
-	--require-hashes --requirement $(2) || \
-	{ echo "Packages could not be installed: see pip's message above, then run this again."; exit 1; }
-touch $(1)/ready
-endef
+setup: ## install what is needed into .venv and .venv-emulator
+	@$(INSTALL) dev emulator
 
 pins: ## renew the pinned requirements (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
@@ -126,4 +114,4 @@ pins: ## renew the pinned requirements (needs uv)
 	done
 
 clean: down ## remove everything that was made here
-	rm -rf .venv .venv-emulator .venv-bench .saga cdk.out tests/*/*/node_modules
+	rm -rf .venv .venv-emulator .venv-bench .venvs .saga cdk.out tests/*/*/node_modules

@@ -35,7 +35,7 @@ from bench.shop import open_shop
 from harness import emulator
 from harness.emulator import ROOT
 from harness.errors import UserError
-from harness.terminal import Progress, console
+from harness.terminal import Progress, complain, say
 
 PLOTTER = ROOT / ".venv-bench" / "bin" / "python"
 DOCS = ROOT / "docs"
@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
         _write(found, folder)
         return 0
     except UserError as error:
-        print(f"\nbench: {error}", file=sys.stderr)
+        complain(error)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -171,7 +171,7 @@ def _write(found: Results, folder: Path) -> None:
     )
     if plotted.returncode:
         raise UserError("The plots could not be drawn: `make bench` installs what draws them.")
-    console.print(f"The page: {folder / 'performance.md'}")
+    say(f"The page: {folder / 'performance.md'}")
 
 
 sys.exit(main(sys.argv[1:]))

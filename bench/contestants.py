@@ -21,8 +21,9 @@ from pathlib import Path
 import msgspec
 
 from contracts import participants
+from harness.connect import REGION
 from harness.deploy import zipped
-from harness.emulator import REGION, ROOT
+from harness.emulator import ROOT
 from harness.environment import HOME
 from harness.errors import UserError
 

@@ -15,7 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from bench.contestants import FILES, FIVE, IDEMPOTENCY_TABLE, Contestant, Report
 from harness import deploy, emulator
-from harness.deploy import session
+from harness.connect import session
 from harness.emulator import Emulator
 from harness.environment import HOME
 from harness.errors import UserError

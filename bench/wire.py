@@ -14,7 +14,7 @@ import msgspec
 
 from bench.stand_ins import Handler, Server
 from bench.units import Index, Item, read_units, size, write_units
-from harness.deploy import session
+from harness.connect import session
 
 QUIET_SECONDS = 0.5
 IN_ALL = "TransactWriteItems"

@@ -10,6 +10,7 @@ from contracts import CONTRACTS, FOLDER, Contract, participants
 from create_order.api import (
     IDEMPOTENCY_KEY,
     MAX_BYTES,
+    ORDER_ID,
     OrderAccepted,
     OrderRecord,
     OrderRequest,
@@ -74,7 +75,8 @@ def _post() -> dict[str, Any]:
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "description": "The same key and body are the same order, however often sent.",
+                "description": "The same key and body are the same order, however often sent. "
+                "A key that is sent twice in one request is refused.",
                 "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
             },
             {
@@ -96,7 +98,10 @@ def _post() -> dict[str, Any]:
                 },
                 "content": _json("OrderAccepted"),
             },
-            "400": _problem("The body is not a JSON object, or the key is not visible ASCII."),
+            "400": _problem(
+                "The body is not a JSON object, or is nested too deeply; or the key is not one of "
+                "visible ASCII characters without a comma."
+            ),
             "413": _problem(f"The body has more than {MAX_BYTES} bytes."),
             "422": _problem("A field is missing or wrong, or the key belongs to another body."),
             "503": _problem("The order could not be accepted: send it again with the same key."),
@@ -113,7 +118,8 @@ def _get() -> dict[str, Any]:
                 "name": "orderId",
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string", "format": "uuid"},
+                "description": "As POST returned it; no other form of a UUID is found.",
+                "schema": {"type": "string", "format": "uuid", "pattern": f"^{ORDER_ID.pattern}$"},
             }
         ],
         "responses": {

@@ -7,7 +7,6 @@ compared: `surface()` runs it.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -59,10 +58,10 @@ class SurfaceError(Exception):
 def surface(tree: Path) -> Surface:
     """Read the surface of a tree, in a process of its own."""
     run = subprocess.run(  # noqa: S603 - our own file, with a path of ours
-        [sys.executable, __file__, str(tree)],
-        env=os.environ | {"PYTHONPATH": f"{tree}{os.pathsep}{tree / 'services'}"},
+        [sys.executable, "-I", "-X", "utf8", __file__, str(tree)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if run.returncode:
@@ -121,4 +120,5 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]) / "services")]
     print(json.dumps(_declared(Path(sys.argv[1]))))

@@ -14,7 +14,7 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.deploy import session
+from harness.connect import session
 from harness.names import PREFIX, stack_name
 from plumbing.publish import publisher
 

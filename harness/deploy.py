@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import hashlib
 import io
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from harness.emulator import REGION, ROOT
+from harness.connect import PYTHON, environment, session
+from harness.emulator import ROOT
 from harness.errors import UserError
 from harness.names import PREFIX, stack_name
 from harness.saga import SERVICES
@@ -33,12 +33,6 @@ BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 STACK_SECONDS = 120
 # Parameters of the templates for what emulators do not have.
 ON_EMULATORS = {"SaveQueries": "no"}
-
-
-@functools.cache
-def session() -> boto3.Session:
-    """Return a session with the credentials that emulators take."""
-    return boto3.Session("test", "test", region_name=REGION)
 
 
 def architecture() -> str:
@@ -68,24 +62,33 @@ def synthesize(folder: Path, prefix: str = PREFIX) -> Path:
 
 
 def _run_the_app(assembly: Path, prefix: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "infra"],
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "CDK_OUTDIR": str(assembly),
-            "CDK_CONTEXT_JSON": json.dumps({"architecture": architecture(), "prefix": prefix}),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = _synthesis(assembly, prefix)
+    # It is below HOME, which may be read-only, or of others too. Without it all takes 7 s longer.
+    if run.returncode and "the jsii package cache" in run.stderr:
+        run = _synthesis(assembly, prefix, JSII_RUNTIME_PACKAGE_CACHE="disabled")
     if run.returncode:
         log = assembly.with_name("synthesis.log")
-        log.write_text(run.stderr)
+        log.write_text(run.stderr, encoding="utf-8")
         raise UserError(
             f"The CDK app does not synthesize: {_reason(run.stderr)} (all of it: {log})"
         )
+
+
+def _synthesis(assembly: Path, prefix: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PYTHON, str(ROOT / "infra" / "__main__.py")],
+        cwd=ROOT,
+        env=environment()
+        | {
+            "CDK_OUTDIR": str(assembly),
+            "CDK_CONTEXT_JSON": json.dumps({"architecture": architecture(), "prefix": prefix}),
+        }
+        | variables,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
 
 
 def deploy(
@@ -182,8 +185,9 @@ def _package(service: str, asset: Path) -> bytes:
 
 def bootstrap() -> dict[str, bytes]:
     """Return the file that starts the runtime client in a function that is a process."""
-    start = f'#!/bin/sh\nexec "{sys.executable}" -m awslambdaric "$_HANDLER"\n'
-    return {"bootstrap": start.encode()}
+    # Without -E, PYTHONSAFEPATH would hide the function's own files, which lie where it starts.
+    start = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -Es -m awslambdaric "$_HANDLER"\n'
+    return {"bootstrap": os.fsencode(start)}
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

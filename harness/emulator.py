@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -12,17 +13,24 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
 
+from harness.connect import REGION, ask, http
 from harness.errors import UserError
+from plumbing.untrusted import MalformedError, decode_json
 
 ROOT = Path(__file__).resolve().parent.parent
 EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
-REGION = "us-east-1"
 START_SECONDS = 60
 STOP_SECONDS = 5
+# Has a digest of its home in the environment of every process of a local environment.
+MARK = "SAGA_HOME_MARK"
+PROC = Path("/proc")
+# What ends a command: Ctrl-C, a termination, a closed terminal, and any of these given again.
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
 
 # What this process started and still has to stop, without a detached emulator.
@@ -40,23 +48,21 @@ class Emulator(msgspec.Struct, frozen=True):
         """The address of every AWS API it serves."""
         return f"http://127.0.0.1:{self.port}"
 
-    def lives(self) -> bool:
-        """Return whether the process exists; one that is not ours counts as gone."""
-        try:
-            os.kill(self.pid, 0)
-            command = Path(f"/proc/{self.pid}/cmdline")
-            return not command.parent.parent.joinpath("self").exists() or (
-                b"emulator_main" in command.read_bytes()
-            )
-        except (ProcessLookupError, PermissionError, FileNotFoundError):
-            return False
+    def lives(self, home: Path) -> bool:
+        """Return whether it still runs, and is of this home.
+
+        Its id may be another process's by now, and the file that names it a copy from another home.
+        """
+        return self.pid in _processes(home, self.pid)
 
 
 def answers(endpoint: str) -> bool:
     """Return whether an emulator responds there."""
     try:
-        return httpx.get(f"{endpoint}/_localstack/health", timeout=2).is_success
-    except httpx.HTTPError:
+        with http(timeout=2) as client:
+            answer = ask(client, "GET", f"{endpoint}/_localstack/health", seconds=2)
+        return answer.is_success and "services" in decode_json(answer.content, dict[str, Any])
+    except (httpx.HTTPError, MalformedError):
         return False
 
 
@@ -70,10 +76,10 @@ def start(home: Path, port: int | None, *, enforce_permissions: bool = False) ->
         raise UserError("The emulator is not installed: run `make setup`.")
     port = _free_port() if port is None else _require_free(port)
     end_orphans(home)
-    temporary = _temporary(home)
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    environment = _environment(port, temporary)
+    remove_files(home)
+    files = _files(home)
+    files.mkdir(parents=True)
+    environment = _environment(port, files) | {MARK: _mark(home)}
     if enforce_permissions:
         environment["AUTH"] = "true"
     with _undisturbed():
@@ -95,19 +101,18 @@ def start(home: Path, port: int | None, *, enforce_permissions: bool = False) ->
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let Ctrl-C and a termination wait meanwhile: no process is started and not noted."""
+    """Let what ends a command wait until a step is done as a whole."""
     if threading.current_thread() is not threading.main_thread():
         yield  # they interrupt only the main one
         return
     waiting: list[int] = []
-    endings = (signal.SIGINT, signal.SIGTERM)
     before = [
-        signal.signal(one, lambda *signalled: waiting.append(signalled[0])) for one in endings
+        signal.signal(one, lambda *signalled: waiting.append(signalled[0])) for one in ENDINGS
     ]
     try:
         yield
     finally:
-        for one, handler in zip(endings, before, strict=True):
+        for one, handler in zip(ENDINGS, before, strict=True):
             signal.signal(one, handler)
     for number in waiting:
         signal.raise_signal(number)
@@ -116,7 +121,7 @@ def _undisturbed() -> Iterator[None]:
 def _spawn(home: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with (home / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(EMULATOR_PYTHON), str(Path(__file__).with_name("emulator_main.py"))],
+            [str(EMULATOR_PYTHON), "-I", str(Path(__file__).with_name("emulator_main.py"))],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -134,29 +139,65 @@ def stop(emulator: Emulator) -> None:
 
 def stop_children() -> None:
     """End every emulator that this process started and did not detach from."""
-    for pid in list(_children):
-        _stop_group(pid)
+    # A terminal that closes may say so more than once.
+    with _undisturbed():
+        for pid in list(_children):
+            _stop_group(pid)
 
 
 def end_orphans(home: Path) -> bool:
-    """End what a killed emulator of this home left behind; return whether there was any.
+    """End every emulator and function of this home, noted or not; return whether there was any.
 
-    A function that waits for an event ends by itself, a busy one outlives its emulator.
-    They are known by the folder that they were given.
+    A killed command leaves its emulator, and a killed emulator leaves the functions that are busy:
+    one that waits for an event ends by itself.
     """
-    mark = f"TMPDIR={_temporary(home)}".encode()
     ended = False
-    for process in Path("/proc").glob("[0-9]*"):
-        # Some are not ours to look at, and some end while we look.
-        with contextlib.suppress(OSError):
-            if mark in (process / "environ").read_bytes().split(b"\0"):
-                os.kill(int(process.name), signal.SIGKILL)
-                ended = True
+    deadline = time.monotonic() + STOP_SECONDS
+    while (found := _processes(home)) and time.monotonic() < deadline:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        ended = True
+        time.sleep(0.02)
     return ended
 
 
-def _temporary(home: Path) -> Path:
-    return home.absolute() / "tmp"
+def remove_files(home: Path) -> None:
+    """Remove the files that the emulator of this home and its functions made."""
+    shutil.rmtree(_files(home), ignore_errors=True)
+
+
+def _files(home: Path) -> Path:
+    # No name that a folder could have already: a person may give any as home.
+    return home.absolute() / "emulator.files"
+
+
+def _mark(home: Path) -> str:
+    """Return what an emulator of this home, and its functions, have as MARK."""
+    return hashlib.sha256(os.fsencode(home.resolve())).hexdigest()
+
+
+def _processes(home: Path, pid: int | None = None) -> list[int]:
+    """Return the ids of the processes of this home, or only this one if it is of this home."""
+    mark = f"{MARK}={_mark(home)}"
+    if (PROC / "self/environ").exists():
+        return list(_marked(mark, "*" if pid is None else str(pid)))
+    # On macOS, ps shows the environment after the command.
+    which = ["-A"] if pid is None else ["-p", str(pid)]
+    listed = subprocess.run(
+        ["ps", *which, "-wwE", "-o", "pid=,command="], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if mark in line]
+
+
+def _marked(mark: str, pattern: str) -> Iterator[int]:
+    for process in PROC.glob(pattern):
+        # Some are not ours to look at, and some end while we look.
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and mark.encode() in (
+                (process / "environ").read_bytes().split(b"\0")
+            ):
+                yield int(process.name)
 
 
 def detach(emulator: Emulator) -> None:
@@ -187,17 +228,22 @@ def _is_gone(group: int) -> bool:
 
 
 def last_line(home: Path) -> str:
-    """Return the last thing the emulator logged, and where to read the rest."""
+    """Return the last thing the emulator logged, and where to read the rest; "" without a log."""
     log = home / "emulator.log"
-    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    if not log.exists():
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     logged = [line for line in lines if line.strip()]
     return f"{logged[-1].strip() if logged else 'it logged nothing'} (all of it: {log})"
 
 
-def _environment(port: int, temporary: Path) -> dict[str, str]:
+def _environment(port: int, files: Path) -> dict[str, str]:
     """Build the environment of the emulator, which its functions inherit."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        # Not the person's: a profile in ~/.aws could send the functions' calls to AWS itself.
+        "HOME": str(files),
+        "PYTHONUTF8": "1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
@@ -207,7 +253,7 @@ def _environment(port: int, temporary: Path) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "MINISTACK_REGION": REGION,
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(files),
     }
 
 

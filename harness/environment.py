@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import msgspec
-from botocore.exceptions import ClientError
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from dotenv import dotenv_values
 
-from harness import deploy, emulator, images
+from harness import connect, deploy, emulator, images
 from harness.emulator import ROOT, Emulator
 from harness.errors import UserError
 from harness.names import PREFIX, stack_name
 from harness.saga import SERVICES
 from harness.stock import SEED_STOCK, Stock
 
-HOME = Path(os.environ.get("SAGA_FILES", ROOT / ".saga"))
+HOME = Path(os.environ.get("SAGA_FILES") or ROOT / ".saga").absolute()
 
 Report = Callable[[str], None]
 
@@ -52,7 +55,8 @@ class Clients:
 
     def client(self, name: str) -> Any:
         """Return a client of the API of this name."""
-        return self.session.client(name, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+        with connect.readable():
+            return self.session.client(name, endpoint_url=self.endpoint)  # type: ignore[call-overload]
 
 
 def find(home: Path, prefix: str = PREFIX) -> Environment | None:
@@ -77,8 +81,16 @@ def started(home: Path) -> Environment | None:
         environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
     except (FileNotFoundError, msgspec.DecodeError):
         return None  # nothing was started here, or it was stopped
-    gone = environment.emulator is not None and not environment.emulator.lives()
+    gone = environment.emulator is not None and not environment.emulator.lives(home)
     return None if gone else environment
+
+
+def note(home: Path, environment: Environment) -> None:
+    """Write down what runs under this home, for other commands to find."""
+    # Beside, then renamed: others read it at any time.
+    beside = _state(home).with_suffix(".new")
+    beside.write_bytes(msgspec.json.encode(environment))
+    beside.rename(_state(home))
 
 
 def was_stopped(home: Path) -> bool:
@@ -100,42 +112,70 @@ def clients(home: Path, *, on_aws: bool, prefix: str = PREFIX) -> Clients:
     Raises UserError when nothing runs, or when AWS has no credentials or region.
     """
     if not on_aws:
-        return Clients(deploy.session(), require(home, prefix).endpoint, prefix)
-    session = boto3.Session()
-    if session.get_credentials() is None:
-        raise UserError("There are no AWS credentials: log in to AWS or set AWS_PROFILE first.")
-    if session.region_name is None:
-        raise UserError(
-            "No AWS region is chosen: set AWS_DEFAULT_REGION to that of the deployment."
-        )
-    return Clients(session, prefix=prefix)
+        return Clients(connect.session(), require(home, prefix).endpoint, prefix)
+    return Clients(connect.aws_session(), prefix=prefix)
 
 
 def up(
     home: Path, port: int | None, report: Report, prefix: str = PREFIX
 ) -> tuple[Environment, Emulator]:
     """Start, deploy and stock; raises UserError, with nothing left running, when that fails."""
-    with _alone(home):
+    with explained(home), alone(home):
         if find(home, prefix):
             raise UserError("An environment is running already: see `saga up`, or `saga down`.")
         report("Starting the emulator")
         process = emulator.start(home, port)
         try:
-            environment = provision(process.url, report, prefix)
+            environment = provision(process.url, report, prefix, files=_shared_files(home))
             environment = msgspec.structs.replace(environment, emulator=process)
-            _state(home).write_bytes(msgspec.json.encode(environment))
+            note(home, environment)
         except BaseException:
             emulator.stop(process)
             raise
         return environment, process
 
 
+@contextmanager
+def explained(home: Path) -> Iterator[None]:
+    """Make one sentence of what fails meanwhile when an environment ends or refuses a call.
+
+    Raises UserError. It can end at any time: by `saga down` elsewhere, or killed.
+    """
+    try:
+        yield
+    except (exceptions.ConnectionError, exceptions.HTTPClientError, httpx.HTTPError) as error:
+        logged = f" Its log ends with: {last}" if (last := emulator.last_line(home)) else ""
+        raise UserError(
+            f"The environment has ended, or does not respond ({error}): "
+            f"`saga up` starts one.{logged}"
+        ) from error
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(f"The environment refuses a call: {error}") from error
+    except OSError as error:
+        # One that belongs to no file, or to none of ours, is no matter of the environment.
+        path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str) else None
+        if path is None or not {home, HOME} & {path, *path.parents}:
+            raise
+        raise UserError(
+            f"{path} cannot be used ({error.strerror}): give a folder that you may write to "
+            "with --home."
+        ) from error
+
+
 def provision(
-    endpoint: str, report: Report, prefix: str = PREFIX, *, as_images: bool = False
+    endpoint: str,
+    report: Report,
+    prefix: str = PREFIX,
+    *,
+    as_images: bool = False,
+    files: Path | None = None,
 ) -> Environment:
-    """Deploy everything to an emulator that runs, and add the seed stock."""
+    """Deploy everything to an emulator that runs, and add the seed stock.
+
+    What is synthesized is kept under `files`, HOME where it is None.
+    """
     report("Synthesizing the CDK app")
-    assembly = deploy.synthesize(HOME, prefix)
+    assembly = deploy.synthesize(files or HOME, prefix)
     if as_images:
         images.build_missing(assembly, SERVICES, report)
     for part in ["platform", *SERVICES]:
@@ -145,6 +185,15 @@ def provision(
     report("Adding the seed stock")
     Stock(endpoint, prefix).seed(SEED_STOCK)
     return Environment(endpoint, deploy.api_url(endpoint, prefix), images=as_images, prefix=prefix)
+
+
+def _shared_files(home: Path) -> Path:
+    """Return where all homes share what is synthesized, or this home in a read-only repository."""
+    try:
+        HOME.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return home
+    return HOME if os.access(HOME, os.W_OK) else home
 
 
 def known(services: list[str]) -> list[str]:
@@ -162,9 +211,9 @@ def deploy_again(home: Path, services: list[str], report: Report, prefix: str = 
     """Deploy these services, or everything when none is named, while the rest keeps running."""
     services = known(services)
     running = require(home, prefix)
-    with _alone(home):
+    with alone(home):
         report("Synthesizing the CDK app")
-        assembly = deploy.synthesize(HOME, prefix)
+        assembly = deploy.synthesize(_shared_files(home), prefix)
         if running.images:
             images.build_missing(assembly, services or SERVICES, report)
         for part in services or ["platform", *SERVICES]:
@@ -183,43 +232,101 @@ def down(home: Path) -> bool:
     if environment and environment.emulator:
         emulator.stop(environment.emulator)
     orphans = emulator.end_orphans(home)
-    shutil.rmtree(home / "tmp", ignore_errors=True)
+    emulator.remove_files(home)
     return environment is not None or orphans
+
+
+def demo_home(home: Path) -> Path:
+    """Return the home of this home's demo, which runs beside whatever else runs."""
+    return home / "demo"
+
+
+def down_demo(home: Path) -> bool:
+    """Stop what a killed demo left behind; one that still goes on ends by itself.
+
+    Return whether there was anything to stop.
+    """
+    of_demo = demo_home(home)
+    if not of_demo.exists():
+        return down(of_demo)
+    try:
+        with alone(of_demo, "demo"):
+            return down(of_demo)
+    except Busy:
+        return False
 
 
 def _in_containers(prefix: str) -> Environment | None:
     """Return the environment that docker compose runs, or None."""
-    endpoint = os.environ.get("SAGA_ENDPOINT") or f"http://127.0.0.1:{_compose_port()}"
+    endpoint = compose_endpoint()
     if not emulator.answers(endpoint):
         return None
     try:
         return Environment(endpoint, deploy.api_url(endpoint, prefix), images=True, prefix=prefix)
     # An emulator of somebody else, or ours before all is deployed.
-    except (ClientError, KeyError):
+    except (ClientError, KeyError, ValueError, ResponseParserError):
         return None
 
 
-def _compose_port() -> str:
-    """Return the port that docker compose publishes, as .env or the environment has it."""
-    file = ROOT / ".env"
-    lines = file.read_text().splitlines() if file.exists() else []
-    settings = dict(line.split("=", 1) for line in lines if "=" in line)
-    return os.environ.get("EMULATOR_PORT") or settings.get("EMULATOR_PORT") or "4566"
+def compose_endpoint() -> str:
+    """Return where docker compose publishes the emulator, by the environment or else by .env."""
+    try:
+        if given := os.environ.get("SAGA_ENDPOINT"):
+            return connect.checked_url(given)
+    except ValueError as error:
+        raise UserError(f"SAGA_ENDPOINT is not right: {error}.") from error
+    try:
+        port = os.environ.get("EMULATOR_PORT") or settings(ROOT).get("EMULATOR_PORT") or "4566"
+        return connect.checked_url(f"http://127.0.0.1:{port}")
+    except ValueError as error:
+        raise UserError(f"EMULATOR_PORT is not right, also in .env: {error}.") from error
+
+
+def settings(folder: Path) -> dict[str, str | None]:
+    """Return the settings in a folder's .env, as Compose reads them; raises UserError."""
+    try:
+        # Windows's editors begin a file with a mark of its encoding.
+        return dotenv_values(folder / ".env", encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / '.env'} cannot be read: {error}.") from error
 
 
 def _state(home: Path) -> Path:
     return home / "environment.json"
 
 
+class Busy(UserError):
+    """Another command works under the same home."""
+
+
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Let only one command at a time change what runs under this home."""
+def alone(home: Path, doing: str = "deployment") -> Iterator[None]:
+    """Let only one command at a time do this under a home: a deployment, or a whole demo.
+
+    Raises Busy when another one does.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:
+    with _lock(home, doing).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(
-                "Another saga command is starting or deploying here: wait until it is done."
+            raise Busy(
+                f"Another saga command is busy with a {doing} here: wait until it is done."
             ) from error
         yield
+
+
+def wait_for_others(home: Path, report: Report) -> None:
+    """Wait until no other command deploys under this home."""
+    if not _lock(home, "deployment").exists():
+        return
+    with _lock(home, "deployment").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("Waiting for another saga command that is busy with a deployment here")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _lock(home: Path, doing: str) -> Path:
+    return home / f"{doing}.lock"

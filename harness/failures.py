@@ -16,6 +16,7 @@ from harness.errors import UserError
 from harness.names import stack_name
 from plumbing.envelope import Envelope, EnvelopeError
 from plumbing.outbox import EventMismatchError
+from plumbing.untrusted import MalformedError, decode_json
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 # What a service raises for an event that no retry can cure.
-POISON = frozenset({EnvelopeError.__name__, EventMismatchError.__name__})
+# UnmarshalError is raised by the runtime client itself, for what is no JSON that it can read.
+POISON = frozenset({EnvelopeError.__name__, EventMismatchError.__name__, "Runtime.UnmarshalError"})
 
 # For so long the leased messages stay invisible to others, should this process be killed.
 LEASE_SECONDS = 180
@@ -77,13 +79,16 @@ def unwrap(body: str, attributes: Mapping[str, str]) -> Failure:
     "Using dead-letter queues to process undelivered events", Amazon EventBridge user guide.
     """
     try:
-        given_up = msgspec.json.decode(body, type=GivenUp)
-    except msgspec.DecodeError:
-        return _undelivered(body.encode(), attributes)
+        given_up: GivenUp = decode_json(body, GivenUp)
+    except MalformedError:
+        return _undelivered(body.encode(errors="replace"), attributes)
     response = given_up.response_payload
-    error = response if isinstance(response, dict) else {"errorMessage": response or ""}
-    error_type = error.get("errorType")
-    reason = [error_type or given_up.request_context.condition, error.get("errorMessage")]
+    error = response if isinstance(response, dict) else {"errorMessage": response}
+    error_type, message = (
+        value if isinstance(value := error.get(name), str) else None
+        for name in ("errorType", "errorMessage")
+    )
+    reason = [error_type or given_up.request_context.condition, message]
     payload = bytes(given_up.request_payload)
     event, order_id = _names(payload) or (None, None)
     return Failure(
@@ -119,15 +124,15 @@ def _undelivered(payload: bytes, attributes: Mapping[str, str]) -> Failure:
 def _names(payload: bytes) -> tuple[str, str | None] | None:
     """Return the detail-type and the order of an event; None when it is not one."""
     try:
-        envelope = msgspec.json.decode(payload, type=Envelope)
-    except msgspec.DecodeError:
+        envelope: Envelope = decode_json(payload, Envelope)
+    except MalformedError:
         return None
     order_id = envelope.detail.get("orderId")
-    return envelope.detail_type, None if order_id is None else str(order_id)
+    return envelope.detail_type, order_id if isinstance(order_id, str) else None
 
 
-def _one_line(parts: Sequence[object]) -> str:
-    return " ".join(": ".join(str(part) for part in parts if part).split())[:300]
+def _one_line(parts: Sequence[str | None]) -> str:
+    return " ".join(": ".join(part for part in parts if part).split())[:300]
 
 
 @contextmanager

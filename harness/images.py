@@ -17,12 +17,17 @@ from pathlib import Path
 
 import msgspec
 
-from harness.emulator import REGION, ROOT
+from harness.connect import REGION
+from harness.emulator import ROOT
 from harness.errors import UserError
 
 ACCOUNT = "000000000000"
 REPOSITORY = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{REGION}"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+ENGINE_SECONDS = 30
+OTHERWISE = (
+    "start it, name another by DOCKER_HOST or `docker context use`, or go without it by `make demo`"
+)
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -51,12 +56,26 @@ def engine_problem() -> str | None:
     """Return in one sentence why there is no Docker engine to use, or None when there is one."""
     if shutil.which("docker") is None:
         return "There is no docker command: install Docker, or go without it by `make demo`."
-    asked = _docker("version", "--format", "{{.Server.Version}}")
+    try:
+        asked = _docker("version", "--format", "{{.Server.Version}}", seconds=ENGINE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"The Docker engine at {engine_host()} does not answer: {OTHERWISE}."
     if asked.returncode == 0:
         return None
-    if "permission denied" in asked.stderr:
-        return "This user may not use the Docker engine: add it to the group docker, log in again."
-    return "No Docker engine responds: start it, or go without it by `make demo`."
+    if "unable to resolve" in asked.stderr or "unable to parse" in asked.stderr:
+        return f"Correct DOCKER_HOST, DOCKER_CONTEXT or docker's context: {_reason(asked.stderr)}"
+    if "permission denied" in asked.stderr.lower():
+        return (
+            f"This user may not use the Docker engine at {engine_host()}: add it to the group of "
+            "that socket (mostly docker), log in again."
+        )
+    return f"No Docker engine responds at {engine_host()}: {OTHERWISE}."
+
+
+def engine_host() -> str:
+    """Return where the docker command looks for its engine: DOCKER_HOST, or its context's host."""
+    asked = _docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    return asked.stdout.strip() or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 @functools.cache
@@ -66,12 +85,13 @@ def bases() -> Mapping[str, str]:
     From the environment where it is named there; else the public base, or its stand-in, which is
     made now, where no registry can be reached.
     """
-    if "LAMBDA_BASE" in os.environ:
+    if os.environ.get("LAMBDA_BASE"):
         return os.environ
     run = subprocess.run(
         [str(ROOT / "compose" / "bases"), "--if-needed"],
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if run.returncode:
@@ -127,12 +147,14 @@ def build(image: Image, base: str, *, short_name: bool = True) -> None:
         raise UserError(f"The image of {image.service} does not build: {_reason(built.stderr)}")
 
 
-def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _docker(*arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["docker", *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
+        timeout=seconds,
         env=os.environ | {"DOCKER_BUILDKIT": "1"},
     )
 

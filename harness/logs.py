@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from harness.deploy import session
+from harness.connect import session
 from harness.names import PREFIX, stack_name
 
 # The lines that the platform writes around every call.
@@ -23,7 +23,8 @@ def lines(
             found += [(event["timestamp"], service, event["message"]) for event in page["events"]]
     for _, service, message in sorted(found, key=lambda line: line[0]):
         if not message.startswith(NOISE):
-            yield service, message.rstrip()
+            for line in message.rstrip().splitlines():
+                yield service, line
 
 
 def errors(

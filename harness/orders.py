@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any
-from uuid import uuid4
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
 
+from create_order.api import ORDER_ID
+from harness.connect import ask, checked_url, http
 from harness.errors import UserError
 from harness.saga import FINAL
+from plumbing.untrusted import MalformedError, decode_json
+
+Kind = TypeVar("Kind")
 
 POLL_SECONDS = 0.02
+LONGEST_PAUSE = 10.0  # seconds that a person waits for an API that is not available
 AT_ONCE = 16  # orders placed at the same time
 TRIES = 5
 
@@ -36,6 +45,40 @@ SCENARIOS = {
 }
 
 
+class Accepted(msgspec.Struct, frozen=True, rename="camel"):
+    """The response to POST /orders, as far as it is read here."""
+
+    order_id: UUID
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A step that an order made."""
+
+    status: str
+    at: datetime
+
+
+class Record(msgspec.Struct, frozen=True):
+    """The response to GET /orders/{orderId}, as far as it is read here."""
+
+    status: str
+    history: Annotated[list[Made], msgspec.Meta(min_length=1)]
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with a field of an order."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a request was refused (RFC 9457)."""
+
+    detail: str
+    errors: list[FieldError] = []
+
+
 class NotEnded(Exception):
     """An order did not end in time; carries its record."""
 
@@ -48,10 +91,11 @@ class NotEnded(Exception):
 
 
 class Orders:
-    """The orders' API at a URL."""
+    """The orders' API at a URL; `configured` as connect.http() has it."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=60)
+    def __init__(self, url: str, *, configured: bool = False) -> None:
+        self._url = checked_url(url)
+        self._http = http(self._url, configured=configured)
 
     def __enter__(self) -> Orders:
         return self
@@ -73,14 +117,15 @@ class Orders:
         body, key = msgspec.json.encode(order), {"Idempotency-Key": str(uuid4())}
         answer = self._ask("POST", "/orders", body, key)
         if answer.status_code != httpx.codes.ACCEPTED:
-            raise UserError(f"The order was refused: {_problem(answer)}")
-        return str(answer.json()["orderId"])
+            raise UserError(f"The order was refused: {self._problem(answer)}")
+        return str(self._decoded(answer, Accepted).order_id)
 
     def find(self, order_id: str) -> dict[str, Any]:
         """Return an order's record; raises UserError when there is none."""
-        answer = self._ask("GET", f"/orders/{order_id}")
+        answer = self._ask("GET", f"/orders/{checked_id(order_id)}")
         if answer.status_code != httpx.codes.OK:
-            raise UserError(f"No record of order {order_id}: {_problem(answer)}")
+            raise UserError(f"No record of order {order_id}: {self._problem(answer)}")
+        self._decoded(answer, Record)
         record: dict[str, Any] = answer.json()
         return record
 
@@ -133,23 +178,54 @@ class Orders:
         """Send a request, and again while it is not available: with its key it is one order."""
         for _ in range(TRIES):
             try:
-                answer = self._http.request(method, path, content=body, headers=headers)
+                answer = ask(self._http, method, path, content=body, headers=headers)
             except httpx.HTTPError as error:
                 raise UserError(
-                    f"The orders' API at {self._http.base_url} does not respond ({error}): "
+                    f"The orders' API at {self._url} does not respond ({error}): "
                     "is it up? `saga up` starts it."
                 ) from error
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
-            time.sleep(float(answer.headers.get("Retry-After", 1)))
+            pause = retry_pause(answer.headers.get("Retry-After", ""))
+            if pause > LONGEST_PAUSE:
+                raise UserError(f"The orders' API is not available: try again in {pause:.0f} s.")
+            time.sleep(pause)
         return answer
 
+    def _decoded(self, answer: httpx.Response, kind: type[Kind]) -> Kind:
+        """Decode a response of the API; raises UserError when it is of something else."""
+        try:
+            decoded: Kind = decode_json(answer.content, kind)
+        except MalformedError as error:
+            raise UserError(
+                f"What responds at {self._url} is not the orders' API ({error}; it begins with "
+                f"{answer.content[:60].decode(errors='replace')!r}): see `saga up` for its URL."
+            ) from error
+        return decoded
 
-def _problem(answer: httpx.Response) -> str:
-    """Return the problem in the API's response as one line."""
+    def _problem(self, answer: httpx.Response) -> str:
+        """Return the problem in the API's response as one line."""
+        if answer.headers.get("content-type", "").startswith("application/problem+json"):
+            problem = self._decoded(answer, Problem)
+            wrong = [f"{one.pointer[2:]}: {one.detail}" for one in problem.errors]
+            return f"{problem.detail} {'; '.join(wrong)}".strip()
+        # Of API Gateway itself, or of something else.
+        return f"{self._url} responds HTTP {answer.status_code} {answer.text[:200]}".strip()
+
+
+def checked_id(text: str) -> str:
+    """Return an order's id as it is stored, in lower case; raises UserError when it is none."""
+    if not ORDER_ID.fullmatch(text):
+        raise UserError(f"{text or 'Nothing'} is not the id of an order: that is a UUID.")
+    return text.lower()
+
+
+def retry_pause(retry_after: str) -> float:
+    """Return the seconds to wait that a Retry-After header asks for, a number or a date."""
+    if re.fullmatch(r"[0-9]{1,9}", retry_after):
+        return int(retry_after)
     try:
-        problem = answer.json()
-        wrong = [f"{e['pointer'][2:]}: {e['detail']}" for e in problem.get("errors", [])]
-        return f"{problem['detail']} {'; '.join(wrong)}".strip()
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code} {answer.text[:200]}"
+        until = parsedate_to_datetime(retry_after)
+        return max(0.0, (until.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 1.0

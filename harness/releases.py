@@ -199,5 +199,12 @@ def _git(root: Path, *arguments: str) -> str:
     """Return what git prints, "" when it refuses."""
     if shutil.which("git") is None:
         raise UserError("git is missing: install it, and run this in a clone of the repository.")
-    run = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        ["git", *arguments],
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     return run.stdout.strip() if run.returncode == 0 else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
-from harness.deploy import session
+from harness.connect import session
 from harness.names import PREFIX, table_name
 
 SEED_STOCK = {"COFFEE": 100_000, "TEA": 100_000, "LAST-ONE": 1, "OUT-OF-STOCK": 0}

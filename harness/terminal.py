@@ -1,22 +1,112 @@
-"""What a person sees in the terminal: progress, orders, traces and failures."""
+"""What a person sees in the terminal: progress, orders, traces and failures.
+
+Nothing else here writes to it, because what comes from outside is no text to be trusted: in a
+terminal, a SKU could be markup, and a line of a log could be a command to the terminal itself.
+"""
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import io
 import json
+import locale
+import os
 import statistics
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from harness.errors import UserError
 from harness.failures import Message
 from harness.saga import FAILED, FINAL
 from harness.trace import Step, Trace, Waiting
+from plumbing.untrusted import printable
 
-console = Console(soft_wrap=True, highlight=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # what rich handles while it calls this: it would end the program with 1
+
+
+_console = _Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def run(command: Callable[[], int]) -> int:
+    """Run a command that prints by this module; return its exit code.
+
+    That is 1, with one sentence, for a UserError, and 0 when the reader of the output has gone.
+    """
+    _write_what_can_be_shown()
+    try:
+        code = command()
+        with _writing():
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except UserError as error:
+        complain(error)
+        return 1
+    except BrokenPipeError:  # of `| head`
+        return 0
+    return code
+
+
+def say(*parts: str | tuple[str, str], end: str = "\n") -> None:
+    """Print a line of texts and of (text, style); what cannot be printed in it is escaped."""
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    line = Text.assemble(*((printable(text, None), style) for text, style in pairs))
+    with _writing():
+        _console.print(line, end=end)
+
+
+def say_json(value: object, indent: int | None = None) -> None:
+    """Print a value as JSON, in ASCII."""
+    text = json.dumps(msgspec.to_builtins(value), indent=indent)
+    with _writing():
+        # Of what no terminal should get, JSON leaves only this as it is.
+        _console.print(text.replace("\x7f", "\\u007f"))
+
+
+def complain(problem: object) -> None:
+    """Print a problem as one line to the standard error, and not into a line that was begun."""
+    begun = "\n" if _console.is_terminal else ""
+    with contextlib.suppress(OSError):  # then nobody is told, but by the exit code
+        print(f"{begun}saga: {printable(str(problem), None)}", file=sys.stderr, flush=True)
+
+
+def _write_what_can_be_shown() -> None:
+    """Let the terminal's own encoding be that of the output, with escapes for what it lacks.
+
+    Files are UTF-8 in any locale: `saga` runs Python in that mode.
+    """
+    own = codecs.lookup(locale.getencoding()).name
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not closed, and not a test's
+            # C and POSIX name no encoding: their terminals read UTF-8.
+            encoding = "utf-8" if own == "ascii" else own
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Raise BrokenPipeError when nobody reads the output, and UserError when it cannot be written.
+
+    Then nothing more is written, not what Python still has at its end either.
+    """
+    try:
+        yield
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise UserError(f"The output cannot be written ({error.strerror}).") from error
 
 
 class Progress:
@@ -28,13 +118,13 @@ class Progress:
     def __call__(self, doing: str) -> None:
         """Begin the next thing."""
         self.done()
-        console.print(f"{doing} ...", end="")
+        say(f"{doing} ...", end="")
         self._since = time.monotonic()
 
     def done(self) -> None:
         """End the last thing."""
         if self._since is not None:
-            console.print(f" [dim]{time.monotonic() - self._since:.1f} s[/dim]")
+            say((f" {time.monotonic() - self._since:.1f} s", "dim"))
         self._since = None
 
 
@@ -43,20 +133,20 @@ class OrderProgress:
 
     def __init__(self, label: str) -> None:
         self._drawn: list[dict[str, str]] = []
-        console.print(Text(f"{label:<14}"), end="")
+        say(f"{label:<14}", end="")
 
     def draw(self, record: dict[str, Any]) -> None:
         """Add the steps that are new in the record."""
         for step in record["history"][len(self._drawn) :]:
             if self._drawn:
                 waited = milliseconds(self._drawn[-1], step)
-                console.print(f" [dim]─{waited:.0f} ms→[/dim] ", end="")
-            console.print(Text(step["status"], colour(step["status"])), end="")
+                say((f" {_arrow(f'{waited:.0f} ms')} ", "dim"), end="")
+            say((step["status"], colour(step["status"])), end="")
             self._drawn.append(step)
 
     def end(self) -> None:
         """End the line."""
-        console.print()
+        say()
 
 
 class OrderSummary:
@@ -76,7 +166,7 @@ class OrderSummary:
         """Print a line for each final status."""
         for status, count in self._ended.most_common():
             median = statistics.median(self._took[status])
-            console.print(f"{count} {status}, median {median:.0f} ms")
+            say(f"{count} {status}, median {median:.0f} ms")
 
 
 class TraceView:
@@ -88,17 +178,17 @@ class TraceView:
     def draw(self, trace: Trace) -> None:
         """Add the steps that are new in the trace."""
         if not self._steps:
-            console.print(Text(f"order {trace.order_id}, trace {trace.trace_id}"))
+            say(f"order {trace.order_id}, trace {trace.trace_id}, times in UTC")
         for step in trace.steps[self._steps :]:
-            console.print(_step(step))
+            say(*_step(step))
         self._steps = len(trace.steps)
 
     def end(self, trace: Trace) -> None:
         """Print what it waits for, and what was compensated."""
         if trace.compensated:
-            console.print(Text(f"compensated: {trace.compensated} ({trace.because})"))
+            say(f"compensated: {trace.compensated} ({trace.because})")
         if trace.waits_for:
-            console.print(Text(f"waits for {_waiting(trace.waits_for)}"))
+            say(f"waits for {_waiting(trace.waits_for)}")
 
 
 def colour(status: str) -> str:
@@ -110,8 +200,7 @@ def colour(status: str) -> str:
 
 def show_record(record: dict[str, Any]) -> None:
     """Print an order's record as one line of JSON, without its history."""
-    plain = {name: value for name, value in record.items() if name != "history"}
-    console.print(Text(json.dumps(plain)))
+    say_json({name: value for name, value in record.items() if name != "history"})
 
 
 def open_order_line(trace: Trace, now: datetime) -> str:
@@ -133,20 +222,18 @@ def failure_line(message: Message, now: datetime) -> str:
     return f"{failure_name(message)}  {failure.kind:<9}  {age:>6}  {failure.reason}"
 
 
-def failure_json(message: Message) -> str:
-    """Return a failure as one line of JSON."""
+def failure_json(message: Message) -> dict[str, str | None]:
+    """Return a failure as an object of JSON."""
     failure = message.failure
-    return json.dumps(
-        {
-            "service": message.service,
-            "event": failure.event,
-            "orderId": failure.order_id,
-            "kind": failure.kind,
-            "reason": failure.reason,
-            "since": message.since.astimezone(UTC).isoformat(timespec="seconds"),
-            "messageId": message.message_id,
-        }
-    )
+    return {
+        "service": message.service,
+        "event": failure.event,
+        "orderId": failure.order_id,
+        "kind": failure.kind,
+        "reason": failure.reason,
+        "since": message.since.astimezone(UTC).isoformat(timespec="seconds"),
+        "messageId": message.message_id,
+    }
 
 
 def milliseconds(earlier: dict[str, str], later: dict[str, str]) -> float:
@@ -155,14 +242,26 @@ def milliseconds(earlier: dict[str, str], later: dict[str, str]) -> float:
     return between.total_seconds() * 1000
 
 
-def _step(step: Step) -> Text:
+def _step(step: Step) -> list[str | tuple[str, str]]:
     waited = "" if step.waited_milliseconds is None else f"+{step.waited_milliseconds} ms"
     consumed = f"consumed {step.consumed}" if step.consumed else ""
     published = f"published {step.published}" if step.published else "ends here"
-    line = Text(f"{step.at:%H:%M:%S}.{step.at.microsecond // 1000:03} {waited:>10}  ")
-    line.append(f"{step.service:<18} ")
-    line.append(f"{step.status:<19}", colour(step.status))
-    return line.append(f" {', '.join(part for part in (consumed, published) if part)}")
+    at = step.at.astimezone(UTC)
+    return [
+        f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {waited:>10}  {step.service:<18} ",
+        (f"{step.status:<19}", colour(step.status)),
+        f" {', '.join(part for part in (consumed, published) if part)}",
+    ]
+
+
+def _arrow(label: str) -> str:
+    """Draw an arrow with a label, in characters that the terminal has."""
+    arrow = f"─{label}→"
+    try:
+        arrow.encode(_console.encoding)
+    except UnicodeEncodeError:
+        return f"-{label}->"
+    return arrow
 
 
 def _waiting(waits: Waiting) -> str:

@@ -18,6 +18,7 @@ from harness.errors import UserError
 from harness.flow.flow import Flow, Transition
 from harness.names import table_name
 from plumbing.step import SHARDS, format_timestamp
+from plumbing.untrusted import decode_json
 from resume_orders.orders import GIVEN_UP, INDEX
 from resume_orders.resume_orders import STALLED_AFTER
 
@@ -67,8 +68,22 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     because: str | None = None
 
 
+class Unreadable(UserError):
+    """A stored order cannot be read as one; the message says why."""
+
+
 def trace(item: Item, flow: Flow, now: datetime, overdue_after: timedelta = STALLED_AFTER) -> Trace:
-    """Trace a stored order through the flow."""
+    """Trace a stored order through the flow; raises Unreadable."""
+    try:
+        return _trace(item, flow, now, overdue_after)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise Unreadable(
+            f"What is stored of order {item.get('orderId')} cannot be read "
+            f"({type(error).__name__}: {error}): see the item in the table of orders."
+        ) from error
+
+
+def _trace(item: Item, flow: Flow, now: datetime, overdue_after: timedelta) -> Trace:
     steps = list(_steps(item["history"], flow))
     last = steps[-1]
     compensated = [
@@ -77,7 +92,7 @@ def trace(item: Item, flow: Flow, now: datetime, overdue_after: timedelta = STAL
         for service in flow.services
         if service.name == step.service and service.compensates
     ]
-    event = msgspec.json.decode(item["outbox"]["detail"])
+    event = decode_json(item["outbox"]["detail"])
     return Trace(
         order_id=item["orderId"],
         status=item["status"],

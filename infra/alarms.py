@@ -156,6 +156,12 @@ def of_sweep(names: Names, service: str) -> list[Alarm]:
             description="The sweep gave up an order after its last resume: a person has to look.",
         ),
         Alarm(
+            "not-resumed",
+            metric(NAMESPACE, "failedOrders", orders, "Maximum"),
+            at_least=1,
+            description="The sweep could not read or publish an order: its log names it, and why.",
+        ),
+        Alarm(
             "no-run",
             metric("AWS/Lambda", "Invocations", function, minutes=5),
             below=1,

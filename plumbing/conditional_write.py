@@ -93,21 +93,28 @@ def read(client: DynamoDBClient, table: str, key: Mapping[str, Any]) -> Item | N
 
 
 def query(
-    client: DynamoDBClient, table: str, index: str, equal: tuple[str, Any], up_to: tuple[str, Any]
+    client: DynamoDBClient,
+    table: str,
+    index: str,
+    equal: tuple[str, Any],
+    between: tuple[str, Any, Any],
 ) -> Iterator[Item]:
-    """Yield the items of an index whose partition is `equal`, up to the sort key `up_to` inclusive.
+    """Yield the items of an index whose partition is `equal` and sort key `between`, inclusive.
 
-    Both are a key's name and value. Lowest first; a page is read when it is needed.
+    These are a key's name with its value, or its lowest and its highest. Lowest first; a page is
+    read when it is needed.
     """
-    (partition, wanted), (sort, until) = equal, up_to
+    (partition, wanted), (sort, low, high) = equal, between
     start: dict[str, Any] = {}
     while True:
         response = client.query(
             TableName=table,
             IndexName=index,
-            KeyConditionExpression="#partition = :partition AND #sort <= :until",
+            KeyConditionExpression="#partition = :partition AND #sort BETWEEN :low AND :high",
             ExpressionAttributeNames={"#partition": partition, "#sort": sort},
-            ExpressionAttributeValues=attributes({":partition": wanted, ":until": until}),
+            ExpressionAttributeValues=attributes(
+                {":partition": wanted, ":low": low, ":high": high}
+            ),
             **start,
         )
         for found in response["Items"]:

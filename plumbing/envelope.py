@@ -1,16 +1,22 @@
 """Decode what EventBridge delivers into the struct that a service consumes."""
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from plumbing.event import Event
+from plumbing.untrusted import printable
 
 Kind = TypeVar("Kind", bound=Event)
 
 
 class EnvelopeError(ValueError):
     """The delivered event is not one that the service consumes; the message names what is wrong."""
+
+    def __init__(self, message: str) -> None:
+        # The runtime client ends on a message that it cannot write as UTF-8.
+        super().__init__(printable(message))
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -27,23 +33,24 @@ def decode(delivered: object, kind: type[Kind]) -> Kind:
     """Return the detail of the `delivered` envelope as a `kind`.
 
     All of the detail is `carried`, also the fields that `kind` does not declare. Raises
-    EnvelopeError, naming the field, when one is missing or of the wrong type, or when the
-    detail-type is not the name of `kind`.
+    EnvelopeError, naming the field, when one is missing or of the wrong type, when the detail-type
+    is not the name of `kind`, or when the detail cannot be carried on.
     """
+    reading = "envelope"
     try:
         envelope = msgspec.convert(delivered, Envelope)
-    except msgspec.ValidationError as error:
-        raise EnvelopeError(f"envelope: {error}") from error
-    if envelope.detail_type != kind.__name__:
-        raise EnvelopeError(
-            f"expected detail-type {kind.__name__}, got {envelope.detail_type}: check the rule"
-        )
-    try:
-        msgspec.json.encode(envelope.detail)
-    except (OverflowError, UnicodeEncodeError, RecursionError) as error:
+        reading = kind.__name__
+        if envelope.detail_type != reading:
+            raise EnvelopeError(
+                f"expected detail-type {reading}, got {envelope.detail_type}: check the rule"
+            )
         # What cannot be written as JSON was published by no service, and cannot be carried on.
-        raise EnvelopeError(f"{kind.__name__}: {error}") from error
-    try:
-        return msgspec.convert({**envelope.detail, "carried": envelope.detail}, kind)
-    except msgspec.ValidationError as error:
-        raise EnvelopeError(f"{kind.__name__}: {error}") from error
+        msgspec.json.encode(envelope.detail)
+        event = msgspec.convert({**envelope.detail, "carried": envelope.detail}, kind)
+        if created_at := getattr(event, "created_at", None):
+            datetime.fromisoformat(created_at)  # the pattern of a Timestamp knows no calendar
+    except EnvelopeError:
+        raise
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
+        raise EnvelopeError(f"{reading}: {error}") from error
+    return event

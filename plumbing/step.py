@@ -21,6 +21,8 @@ Clock = Callable[[], datetime]
 # An item whose saga is open has `openShard`, the first digit of its id. Together with `createdAt`
 # it is the key of a sparse index, spread over sixteen partitions, which holds only open items.
 SHARDS = "0123456789abcdef"
+# What the sweep notes of the step that an item stands at; the next step removes it.
+SWEEP_NOTES = ("nextAttemptAt", "resumes")
 
 TRACEPARENT = "traceparent"
 
@@ -30,7 +32,7 @@ class OthersRefused(Exception):
 
 
 class SagaState(msgspec.Struct, frozen=True):
-    """The state of one saga, read from its item: its status, and the event stored last.
+    """The state of one saga, read from its item: its status, the event stored last, and since when.
 
     `applied` is true if the very call that asks made it so. Only measurements depend on that,
     never behaviour.
@@ -38,6 +40,7 @@ class SagaState(msgspec.Struct, frozen=True):
 
     status: str
     outbox: OutboxEvent
+    since: datetime
     applied: bool = False
 
     @classmethod
@@ -50,10 +53,20 @@ class SagaState(msgspec.Struct, frozen=True):
         """
         if item is None:
             raise EventMismatchError("the event refers to something that is not stored")
-        state = cls(item["status"], msgspec.convert(item["outbox"], OutboxEvent))
+        state = cls.stored(item)
         if state.status == expected:
             state.outbox.require(consumed)
         return state
+
+    @classmethod
+    def stored(cls, item: Item, *, applied: bool = False) -> SagaState:
+        """Read the state from a stored item, whatever is expected of it."""
+        return cls(
+            item["status"],
+            msgspec.convert(item["outbox"], OutboxEvent),
+            datetime.fromisoformat(item["history"][-1]["at"]),
+            applied,
+        )
 
 
 def utc_now() -> datetime:
@@ -71,7 +84,7 @@ def history_entry(status: str, at: str) -> dict[str, str]:
     return {"status": status, "at": at}
 
 
-def open_index_key(identity: UUID) -> dict[str, str]:
+def open_index_key(identity: UUID | str) -> dict[str, str]:
     """Build what keeps an item in the index of open items, until a step that is `final`."""
     return {"openShard": str(identity)[0]}
 
@@ -105,7 +118,7 @@ def record(
     `attempt` does.
     """
     moved_on = attempt(client, transition, outbox, *others)
-    return moved_on or SagaState(transition.status, outbox, applied=True)
+    return moved_on or SagaState(transition.status, outbox, transition.at, applied=True)
 
 
 def attempt(
@@ -145,13 +158,18 @@ def _write(
 def _update(
     transition: Transition, outbox: OutboxEvent | None, former: OutboxEvent | None
 ) -> Update:
-    """Build the update: it also stores the event to publish, and appends to the history."""
-    sets = {"status": transition.status, **transition.adds}
+    """Build the update: it also stores the event to publish, and appends to the history.
+
+    It clears what the sweep noted of the step before, and reopens what the sweep gave up.
+    """
+    [identity] = transition.key.values()
+    in_index = {} if transition.final else open_index_key(identity)
+    sets = {"status": transition.status, **transition.adds, **in_index}
     if outbox is not None:
         stored = msgspec.structs.replace(outbox, digest="") if transition.final else outbox
         sets["outbox"] = msgspec.to_builtins(stored)
     assignments = ", ".join(f"#{name} = :{name}" for name in sets)
-    removes = ["openShard"] if transition.final else []
+    removes = [*SWEEP_NOTES, *(["openShard"] if transition.final else [])]
     compared, value = ("digest", digest_of(transition.consumed))
     if former:
         compared, value = "detail", former.detail
@@ -159,7 +177,7 @@ def _update(
         table=transition.table,
         key=transition.key,
         change=f"SET {assignments}, #history = list_append(#history, :step)"
-        + "".join(f" REMOVE #{name}" for name in removes),
+        + f" REMOVE {', '.join(f'#{name}' for name in removes)}",
         condition=f"#status = :expected AND #outbox.#{compared} = :consumed",
         names={f"#{name}": name for name in (*sets, "outbox", compared, "history", *removes)},
         values={

@@ -63,17 +63,19 @@ class MemoryDynamoDB:
         """Return items of an index: their keys and the projected attributes."""
         self.calls.append("Query")
         partition, sort, projected = INDEXES[IndexName]
-        if KeyConditionExpression != "#partition = :partition AND #sort <= :until":
+        sorts = KeyConditionExpression.removeprefix("#partition = :partition AND #sort ")
+        if sorts not in ("BETWEEN :low AND :high", "<= :until"):  # this release, and the one before
             raise NotImplementedError(KeyConditionExpression)
         if ExpressionAttributeNames != {"#partition": partition, "#sort": sort}:
             raise NotImplementedError(ExpressionAttributeNames)
         wanted = ExpressionAttributeValues[":partition"]
-        until = ExpressionAttributeValues[":until"]["S"]
+        low = ExpressionAttributeValues.get(":low", {"S": ""})["S"]
+        high = ExpressionAttributeValues[":until" if ":until" in sorts else ":high"]["S"]
         found = sorted(
             (
                 item
                 for item in self.tables[TableName].values()
-                if item.get(partition) == wanted and sort in item and item[sort]["S"] <= until
+                if item.get(partition) == wanted and sort in item and low <= item[sort]["S"] <= high
             ),
             key=lambda item: (item[sort]["S"], self._key(TableName, item)),
         )

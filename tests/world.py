@@ -16,7 +16,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contracts import CONTRACTS
 from harness.saga import FINAL
-from plumbing import aws, conditional_write
+from plumbing import aws, conditional_write, step
 from plumbing.event import digest_of
 from plumbing.step import TRACEPARENT, format_timestamp, history_entry, open_index_key
 from tests.memory import MemoryDynamoDB, MemoryEvents
@@ -35,7 +35,9 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.dynamodb = MemoryDynamoDB({ORDERS: "orderId", INVENTORY: "sku"})
         self.events = MemoryEvents()
+        self.now = STORED_AT
         self._monkeypatch = monkeypatch
+        monkeypatch.setattr(step, "utc_now", lambda: self.now)
         monkeypatch.setattr(aws, "dynamodb", lambda: self.dynamodb)
         monkeypatch.setattr(aws, "eventbridge", lambda: self.events)
         monkeypatch.setattr(conditional_write, "FIRST_PAUSE_SECONDS", 0)

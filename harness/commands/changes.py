@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import msgspec
 
 from contracts.compare import Difference, compare
 from contracts.former import is_kept
 from contracts.surface import SurfaceError, surface
 from harness.commands.command import Command
+from harness.connect import PYTHON, environment
 from harness.emulator import ROOT
 from harness.errors import UserError
 from harness.releases import Base, extracted, find_base
+from harness.terminal import say, say_json
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -38,9 +36,9 @@ def explore(call: argparse.Namespace) -> int:
     arguments += ["--from", call.since] if call.since else []
     arguments += ["--json"] if call.json else []
     return subprocess.run(
-        [sys.executable, "-m", "tests.simulation", *arguments],
+        [*PYTHON, str(ROOT / "tests" / "simulation" / "__main__.py"), *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services'}"},
+        env=environment(),
         check=False,
     ).returncode
 
@@ -55,7 +53,7 @@ def contracts(call: argparse.Namespace) -> int:
     except SurfaceError as error:
         raise UserError(f"The events cannot be read: {error}.") from error
     if call.json:
-        print(msgspec.json.encode(found).decode())
+        say_json(found)
     else:
         _print(found, base)
     return int(any(one.breaks for one in found))
@@ -63,15 +61,15 @@ def contracts(call: argparse.Namespace) -> int:
 
 def _print(found: Sequence[Difference], base: Base) -> None:
     for event in dict.fromkeys(one.event for one in found):
-        print(event)
+        say(event)
         for one in found:
             if one.event == event:
-                print(f"  {one}")
+                say(f"  {one}")
     if not found:
-        print(f"No event has changed since {base}.")
+        say(f"No event has changed since {base}.")
         return
     breaking = sum(bool(one.breaks) for one in found)
-    print(f"{len(found)} changes since {base}, {breaking} of them break.")
+    say(f"{len(found)} changes since {base}, {breaking} of them break.")
 
 
 def _not_kept(old: Path) -> Iterator[Difference]:

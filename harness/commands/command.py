@@ -9,11 +9,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from harness.connect import checked_url
 from harness.errors import UserError
 from harness.names import PREFIX, checked_prefix
+from harness.orders import checked_id
 from harness.saga import SERVICES
 
+WIDEST = 10**15 - 1  # which every reader of JSON keeps exact
+# More in one command is a mistake, or a load test.
+MOST = 10_000
+MOST_SECONDS = 1e9  # some thirty years, as good as for ever
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -61,17 +68,60 @@ def add_aws(parser: argparse.ArgumentParser, text: str = "on AWS, by your creden
 
 def add_api_url(parser: argparse.ArgumentParser) -> None:
     """Add --api-url."""
-    parser.add_argument("--api-url", help="of another environment, such as one on AWS")
+    parser.add_argument(
+        "--api-url", type=url, metavar="URL", help="of another environment, such as one on AWS"
+    )
+
+
+def home(text: str) -> Path:
+    """Read the folder of an environment, which need not be there yet."""
+    try:
+        folder = Path(text or "-").expanduser().absolute()
+        if text and (folder.is_dir() or not folder.exists()):
+            return folder
+    except (OSError, RuntimeError):
+        pass  # too long, or of a user that does not exist
+    raise argparse.ArgumentTypeError(f"give a folder, not {text or 'nothing'}")
+
+
+def text(given: str) -> str:
+    """Read a text, such as a SKU."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"give text, which {given} is not here") from None
+    return given
+
+
+def url(given: str) -> str:
+    """Read the URL of an API."""
+    try:
+        return checked_url(given)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def order_id(given: str) -> str:
+    """Read the id of an order, in any case."""
+    try:
+        return checked_id(given)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def one_or_more(text: str) -> int:
     """Read a number of at least 1."""
-    return _whole(text, 1)
+    return _whole(text, 1, MOST)
 
 
 def units(text: str) -> int:
     """Read a number of at least 0."""
     return _whole(text, 0)
+
+
+def number(text: str) -> int:
+    """Read a whole number."""
+    return _whole(text)
 
 
 def port(text: str) -> int:
@@ -87,7 +137,7 @@ def seconds(text: str) -> float:
         number = math.nan
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"give a number of seconds above 0, not {text}")
-    return number
+    return min(number, MOST_SECONDS)
 
 
 def moment(text: str) -> datetime:
@@ -104,11 +154,10 @@ def moment(text: str) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _whole(text: str, least: int, most: int | None = None) -> int:
-    number = int(text) if re.fullmatch(r"-?\d+", text) else least - 1
-    if number < least or (most is not None and number > most):
-        wanted = f"{least} or more" if most is None else f"{least} to {most}"
-        raise argparse.ArgumentTypeError(f"give {wanted}, not {text}")
+def _whole(text: str, least: int = -WIDEST, most: int = WIDEST) -> int:
+    number = int(text) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
+    if number is None or not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"give {least} to {most}, not {text}")
     return number
 
 

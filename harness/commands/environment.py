@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 
-from rich.text import Text
-
 from harness import emulator, environment, images, releases
-from harness.commands.command import Command, add_services, port
+from harness.commands.command import Command, add_services, port, url
 from harness.commands.orders import place_and_follow
 from harness.deploy import synthesize
 from harness.errors import UserError
 from harness.logs import lines
 from harness.orders import SCENARIOS, Orders
 from harness.saga import SERVICES
-from harness.terminal import Progress, console
+from harness.terminal import Progress, say
 
 
 def _up_options(parser: argparse.ArgumentParser) -> None:
@@ -28,23 +26,23 @@ def up(call: argparse.Namespace) -> int:
     running = environment.find(call.home, call.prefix)
     if running:
         stop = "saga down" if running.emulator else "docker compose down"
-        console.print(f"Running already: {running.api_url} (`{stop}` stops it)")
+        say(f"Running already: {running.api_url} (`{stop}` stops it)")
         return 0
     progress = Progress()
     started, process = environment.up(call.home, call.port, progress, call.prefix)
     progress.done()
     _print_api(started.api_url)
     if call.detach:
-        console.print("Stop it:         ./saga down")
+        say("Stop it:         ./saga down")
         emulator.detach(process)
         return 0
-    console.print("Stop it:         Ctrl-C")
+    say("Stop it:         Ctrl-C")
     try:
-        while process.lives():
+        while process.lives(call.home):
             time.sleep(0.5)
         if not environment.was_stopped(call.home):
             raise UserError(f"The emulator ended by itself: {emulator.last_line(call.home)}")
-        console.print("Stopped by `saga down`.")
+        say("Stopped by `saga down`.")
         return 0
     finally:
         environment.down(call.home)
@@ -52,29 +50,34 @@ def up(call: argparse.Namespace) -> int:
 
 def down(call: argparse.Namespace) -> int:
     """Stop the environment, whatever its prefix."""
-    running = environment.started(call.home) or environment.find(call.home, call.prefix)
-    if running and running.emulator is None:
+    environment.wait_for_others(call.home, say)
+    stopped = [environment.down(call.home), environment.down_demo(call.home)]
+    if not any(stopped) and environment.find(call.home, call.prefix):
         raise UserError("It runs in docker compose: stop it by `docker compose down`.")
-    console.print("Stopped." if environment.down(call.home) else "Nothing was running.")
+    say("Stopped." if any(stopped) else "Nothing was running.")
     return 0
 
 
 def demo(call: argparse.Namespace) -> int:
     """Start, run the three scenarios, stop: in a home of its own, beside whatever else runs."""
-    home = call.home / "demo"
-    environment.down(home)
-    progress = Progress()
-    begun = time.monotonic()
-    started, _ = environment.up(home, None, progress)
-    progress.done()
-    try:
-        console.print(f"\nThree orders to {started.api_url}\n")
-        with Orders(started.api_url) as orders:
-            code = place_and_follow(orders, list(SCENARIOS.items()), 60)
-    finally:
+    home = environment.demo_home(call.home)
+    with environment.explained(home), environment.alone(home, "demo"):
         environment.down(home)
-    console.print(f"\nStopped. All of it took {time.monotonic() - begun:.1f} s.")
-    return code
+        progress = Progress()
+        begun = time.monotonic()
+        started, _ = environment.up(home, None, progress)
+        progress.done()
+        try:
+            say()
+            say(f"Three orders to {started.api_url}")
+            say()
+            with Orders(started.api_url) as orders:
+                code = place_and_follow(orders, list(SCENARIOS.items()), 60)
+        finally:
+            environment.down(home)
+        say()
+        say(f"Stopped. All of it took {time.monotonic() - begun:.1f} s.")
+        return code
 
 
 def _deploy_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +95,7 @@ def deploy(call: argparse.Namespace) -> int:
     services = environment.known(call.services)
     note = "" if call.anyway else releases.require_passed(call.home, services)
     if note:
-        console.print(note)
+        say(note)
     if call.check:
         return 0
     progress = Progress()
@@ -113,8 +116,10 @@ def build(call: argparse.Namespace) -> int:
 
 
 def _provision_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("endpoint", metavar="URL", help="of the emulator")
-    parser.add_argument("--public-url", metavar="URL", help="of the emulator, as people reach it")
+    parser.add_argument("endpoint", type=url, metavar="URL", help="of the emulator")
+    parser.add_argument(
+        "--public-url", type=url, metavar="URL", help="of the emulator, as people reach it"
+    )
 
 
 def provision(call: argparse.Namespace) -> int:
@@ -132,7 +137,7 @@ def logs(call: argparse.Namespace) -> int:
     running = environment.require(call.home, call.prefix)
     services = environment.known(call.services) or SERVICES
     for service, line in lines(running.endpoint, services, running.prefix):
-        console.print(Text(f"{service:<18} {line}"))
+        say(f"{service:<18} {line.expandtabs()}")
     return 0
 
 
@@ -143,8 +148,9 @@ def _require_engine() -> None:
 
 
 def _print_api(url: str) -> None:
-    console.print(f"\nThe orders' API: {url}")
-    console.print("Place orders:    ./saga trigger --scenario all")
+    say()
+    say(f"The orders' API: {url}")
+    say("Place orders:    ./saga trigger --scenario all")
 
 
 COMMANDS = (

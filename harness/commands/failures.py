@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from rich.text import Text
-
 from harness import environment
-from harness.commands.command import Command, add_aws
+from harness.commands.command import Command, add_aws, order_id
 from harness.failures import LEASE_SECONDS, QueueLease, lease
 from harness.redrive import redrive as redrive_messages
 from harness.redrive import wanted
 from harness.resume import resume_all
 from harness.saga import SERVICES
-from harness.terminal import console, failure_json, failure_line, failure_name
+from harness.terminal import complain, failure_json, failure_line, failure_name, say, say_json
 
 
 def _queue_options(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +24,7 @@ def _queue_options(parser: argparse.ArgumentParser) -> None:
         choices=SERVICES,
         help="of this one only",
     )
-    parser.add_argument("--order", metavar="ID", help="of this order only")
+    parser.add_argument("--order", type=order_id, metavar="ID", help="of this order only")
     add_aws(parser)
 
 
@@ -43,10 +40,13 @@ def failures(call: argparse.Namespace) -> int:
     # Printed after the release, because a person may page through this for an hour.
     now = datetime.now(UTC)
     for message in found:
-        console.print(Text(failure_json(message) if call.json else failure_line(message, now)))
+        if call.json:
+            say_json(failure_json(message))
+        else:
+            say(failure_line(message, now))
     if not call.json:
         kinds = Counter(message.failure.kind for message in found)
-        console.print(f"{kinds['transient']} transient, {kinds['poison']} poison.")
+        say(f"{kinds['transient']} transient, {kinds['poison']} poison.")
     _report_unread(leased)
     return 0
 
@@ -68,8 +68,8 @@ def redrive(call: argparse.Namespace) -> int:
         ):
             redriven, stayed = redriven + (not one.stays), stayed + bool(one.stays)
             result = f"stays, {one.stays}" if one.stays else done
-            console.print(Text(f"{failure_name(one.message)}  {result}"))
-    console.print(f"{redriven} {done}, {stayed} {stay}.")
+            say(f"{failure_name(one.message)}  {result}")
+    say(f"{redriven} {done}, {stayed} {stay}.")
     all_read = _report_unread(leased)
     return 0 if all_read and not stayed else 1
 
@@ -82,13 +82,12 @@ def _lease(call: argparse.Namespace) -> AbstractContextManager[QueueLease]:
 def _report_unread(leased: QueueLease) -> bool:
     """Print what could not be read; return whether that was nothing."""
     if not leased.read_all:
-        print("saga: The queues have more than one run reads: run this again.", file=sys.stderr)
+        complain("The queues have more than one run reads: run this again.")
         return False
     if leased.elsewhere:
-        print(
-            f"saga: About {leased.elsewhere} more are leased by someone else: "
-            f"look again in {LEASE_SECONDS // 60} minutes.",
-            file=sys.stderr,
+        complain(
+            f"About {leased.elsewhere} more are leased by someone else: "
+            f"look again in {LEASE_SECONDS // 60} minutes."
         )
         return False
     return True
@@ -98,7 +97,7 @@ def resume(call: argparse.Namespace) -> int:
     """Publish again the last event of every open order, also of those given up."""
     chosen = environment.clients(call.home, on_aws=call.aws, prefix=call.prefix)
     for report in resume_all(chosen.client("lambda"), call.prefix):
-        console.print(f"{report['resumedOrders']} of {report['overdueOrders']} open orders resumed")
+        say(f"{report['resumedOrders']} of {report['overdueOrders']} open orders resumed")
     return 0
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 
-from rich.text import Text
-
 from harness import environment
 from harness.commands.command import Command
 from harness.deploy import synthesize
@@ -16,7 +14,7 @@ from harness.flow.check import check
 from harness.flow.files import documents
 from harness.flow.flow import Flow
 from harness.flow.read import find, read
-from harness.terminal import Progress, console
+from harness.terminal import Progress, say
 
 
 def _flow_options(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +32,7 @@ def flow(call: argparse.Namespace) -> int:
     read_flow = read(found)
     findings = check(read_flow)
     for finding in findings:
-        console.print(Text(finding))
+        say(finding)
     if findings:
         raise UserError(
             f"The flow is not consistent: {len(findings)} as above. Nothing is written."
@@ -49,10 +47,10 @@ def flow(call: argparse.Namespace) -> int:
     for path in changed:
         path.parent.mkdir(exist_ok=True)
         path.write_text(texts[path])
-    console.print(
-        f"{_counted(read_flow)}: consistent. "
-        f"{f'Wrote {names}.' if changed else 'Nothing to write.'} "
-        f"[dim]{time.monotonic() - begun:.2f} s[/dim]"
+    wrote = f"Wrote {names}." if changed else "Nothing to write."
+    say(
+        f"{_counted(read_flow)}: consistent. {wrote} ",
+        (f"{time.monotonic() - begun:.2f} s", "dim"),
     )
     return 0
 

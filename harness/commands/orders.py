@@ -5,26 +5,35 @@ from __future__ import annotations
 import argparse
 
 import msgspec
-from rich.text import Text
 
 from harness import environment
-from harness.commands.command import Command, add_api_url, one_or_more, seconds, units
+from harness.commands.command import (
+    Command,
+    add_api_url,
+    number,
+    one_or_more,
+    order_id,
+    seconds,
+    text,
+    units,
+)
+from harness.connect import is_on_this_machine
 from harness.deploy import startup_failures
 from harness.errors import UserError
 from harness.logs import errors
 from harness.orders import SCENARIOS, NotEnded, Orders, Request
 from harness.saga import SERVICES
-from harness.terminal import OrderProgress, OrderSummary, console, show_record
+from harness.terminal import OrderProgress, OrderSummary, say, show_record
 
 DRAWN = 9  # up to so many orders are drawn one by one
 
 
 def _trigger_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", choices=[*SCENARIOS, "all"], default="happy")
-    parser.add_argument("--sku")
-    parser.add_argument("--customer")
-    parser.add_argument("--quantity", type=int)
-    parser.add_argument("--amount", type=int, metavar="CENTS")
+    parser.add_argument("--sku", type=text)
+    parser.add_argument("--customer", type=text)
+    parser.add_argument("--quantity", type=number)
+    parser.add_argument("--amount", type=number, metavar="CENTS")
     parser.add_argument("--count", type=one_or_more, default=1, help="how many of each")
     parser.add_argument("--timeout", type=seconds, default=60, metavar="SECONDS", help="for each")
     add_api_url(parser)
@@ -32,7 +41,7 @@ def _trigger_options(parser: argparse.ArgumentParser) -> None:
 
 def trigger(call: argparse.Namespace) -> int:
     """Place orders and follow each to its end."""
-    with Orders(_api_url(call)) as orders:
+    with _orders(call) as orders:
         try:
             code = place_and_follow(orders, _requests(call), call.timeout)
         except UserError:
@@ -69,8 +78,8 @@ def _draw(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -
     """Place the orders one after the other, and draw the steps of each as they happen."""
     stuck = 0
     for label, request in requests:
-        progress = OrderProgress(label)
         order_id = orders.place(request)
+        progress = OrderProgress(label)
         try:
             for record in orders.follow(order_id, seconds):
                 progress.draw(record)
@@ -78,7 +87,7 @@ def _draw(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -
             show_record(record)
         except NotEnded as error:
             progress.end()
-            console.print(f"order {order_id} did not end in {seconds:g} s: {error}")
+            say(f"order {order_id} did not end in {seconds:g} s: {error}")
             stuck += 1
     return 1 if stuck else 0
 
@@ -86,9 +95,9 @@ def _draw(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -
 def _count(orders: Orders, requests: list[tuple[str, Request]], seconds: float) -> int:
     """Place the orders many at once, print each final record, and count how they ended."""
     summary, stuck = OrderSummary(), 0
-    for order_id, ended in orders.ended_at_once([one for _, one in requests], seconds):
+    for placed, ended in orders.ended_at_once([one for _, one in requests], seconds):
         if isinstance(ended, NotEnded):
-            console.print(f"order {order_id} did not end in {seconds:g} s: {ended}")
+            say(f"order {placed} did not end in {seconds:g} s: {ended}")
             stuck += 1
         else:
             show_record(ended)
@@ -104,17 +113,17 @@ def _show_errors(call: argparse.Namespace) -> None:
         return
     logged = errors(running.endpoint, SERVICES, running.prefix)
     for line in [*startup_failures(running.endpoint, running.prefix), *logged]:
-        console.print(Text(line))
+        say(line)
 
 
 def _order_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("order_id", metavar="ID")
+    parser.add_argument("order_id", type=order_id, metavar="ID")
     add_api_url(parser)
 
 
 def order(call: argparse.Namespace) -> int:
     """Show one order: its steps and its record."""
-    with Orders(_api_url(call)) as orders:
+    with _orders(call) as orders:
         record = orders.find(call.order_id)
     progress = OrderProgress("")
     progress.draw(record)
@@ -124,7 +133,7 @@ def order(call: argparse.Namespace) -> int:
 
 
 def _stock_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sku", nargs="?", metavar="SKU")
+    parser.add_argument("sku", nargs="?", type=text, metavar="SKU")
     parser.add_argument("units", nargs="?", type=units, metavar="UNITS")
 
 
@@ -135,17 +144,19 @@ def stock(call: argparse.Namespace) -> int:
         inventory.set({call.sku: call.units})
     if call.sku is None:
         for sku, available in sorted(inventory.all().items()):
-            console.print(f"{sku:<20} {available}")
+            say(f"{sku:<20} {available}")
         return 0
     found = inventory.units(call.sku)
     if found is None:
         raise UserError(f"The inventory has no {call.sku}: `saga stock {call.sku} 10` adds ten.")
-    console.print(f"{call.sku:<20} {found}")
+    say(f"{call.sku:<20} {found}")
     return 0
 
 
-def _api_url(call: argparse.Namespace) -> str:
-    return str(call.api_url or environment.require(call.home, call.prefix).api_url)
+def _orders(call: argparse.Namespace) -> Orders:
+    if call.api_url:
+        return Orders(call.api_url, configured=not is_on_this_machine(call.api_url))
+    return Orders(environment.require(call.home, call.prefix).api_url)
 
 
 COMMANDS = (

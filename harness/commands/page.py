@@ -6,7 +6,7 @@ import argparse
 
 from harness.commands.command import Command, add_aws, port, seconds
 from harness.errors import UserError
-from harness.terminal import console
+from harness.terminal import say
 
 
 def _ui_options(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,8 @@ def ui(call: argparse.Namespace) -> int:
         ) from error
 
     def show(url: str) -> None:
-        console.print(f"Watch it: {url}")
-        console.print("Stop it:  Ctrl-C")
+        say(f"Watch it: {url}")
+        say("Stop it:  Ctrl-C")
 
     server.run(call.home, call.prefix, call.port, call.overdue, show)
     return 0

@@ -7,14 +7,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-from rich.text import Text
-
 from harness import environment, flow
-from harness.commands.command import Command, add_aws, moment, one_or_more
+from harness.commands.command import Command, add_aws, moment, one_or_more, order_id, seconds
 from harness.errors import UserError
-from harness.terminal import TraceView, console, open_order_line
-from harness.trace import StoredOrders, Trace
+from harness.terminal import TraceView, complain, open_order_line, say, say_json
+from harness.trace import StoredOrders, Trace, Unreadable
 from harness.trace import trace as trace_order
 from plumbing.step import format_timestamp
 from resume_orders.resume_orders import STALLED_AFTER
@@ -23,7 +20,7 @@ FOLLOW_SECONDS = 0.2
 
 
 def _trace_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("order_id", nargs="?", metavar="ID")
+    parser.add_argument("order_id", nargs="?", type=order_id, metavar="ID")
     parser.add_argument("--open", action="store_true", help="all in progress, oldest first")
     parser.add_argument(
         "--limit", type=one_or_more, default=50, help="list at most so many (default: 50)"
@@ -39,7 +36,7 @@ def _trace_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument(
         "--overdue",
-        type=float,
+        type=seconds,
         default=STALLED_AFTER.total_seconds(),
         metavar="SECONDS",
         help="without a step for longer is overdue (default: when the sweep finds it stalled)",
@@ -64,7 +61,7 @@ def _trace_one(stored: StoredOrders, call: argparse.Namespace) -> int:
         if not call.json:
             view.draw(found)
         elif len(found.steps) > seen:
-            _print_json(found)
+            say_json(found)
         seen = len(found.steps)
         if not (call.follow and found.waits_for):
             break
@@ -76,26 +73,32 @@ def _trace_one(stored: StoredOrders, call: argparse.Namespace) -> int:
 
 def _trace_open(stored: StoredOrders, call: argparse.Namespace) -> int:
     """List the orders in progress, oldest first."""
-    found = [_traced(item, call) for item in stored.open(call.limit, call.older_than)]
+    items = stored.open(call.limit, call.older_than)
+    found = [one for item in items if (one := _readable(item, call))]
     for one in found:
         if call.json:
-            _print_json(one)
+            say_json(one)
         elif one.waits_for:
-            console.print(Text(open_order_line(one, datetime.now(UTC))))
+            say(open_order_line(one, datetime.now(UTC)))
     if not call.json:
         overdue = sum(one.waits_for.overdue for one in found if one.waits_for)
-        more = " or more" if len(found) == call.limit else ""
+        more = " or more" if len(items) == call.limit else ""
         older = f" from before {format_timestamp(call.older_than)}" if call.older_than else ""
-        console.print(f"{len(found)}{more} in progress{older}, {overdue} overdue.")
-    return int(bool(call.older_than and found))
+        say(f"{len(found)}{more} in progress{older}, {overdue} overdue.")
+    return int(bool(call.older_than and items))
+
+
+def _readable(item: dict[str, Any], call: argparse.Namespace) -> Trace | None:
+    """Trace an order; one that cannot be read is named, and keeps no other from being listed."""
+    try:
+        return _traced(item, call)
+    except Unreadable as error:
+        complain(error)
+        return None
 
 
 def _traced(item: dict[str, Any], call: argparse.Namespace) -> Trace:
     return trace_order(item, flow.load(), datetime.now(UTC), timedelta(seconds=call.overdue))
-
-
-def _print_json(trace: Trace) -> None:
-    console.print(Text(msgspec.json.encode(trace).decode()))
 
 
 COMMANDS = (Command(trace, _trace_options),)

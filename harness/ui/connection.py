@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from botocore.config import Config
@@ -16,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import environment, flow
 from harness.bus import Bus
-from harness.deploy import session
+from harness.connect import session
 from harness.environment import Clients, Environment
 from harness.errors import UserError
 from harness.failures import Message, lease
@@ -77,10 +76,6 @@ class Connection:
 
     def record(self, order_id: str) -> dict[str, Any]:
         """Return the record of the orders' API; raises UserError when it has none."""
-        try:
-            UUID(order_id)
-        except ValueError as error:
-            raise UserError("That is not the id of an order.") from error
         return self._orders.find(order_id)
 
     def status(self, skus: Sequence[str]) -> EnvironmentStatus:

@@ -27,11 +27,23 @@ from harness.errors import UserError
 from harness.failures import Message as Failed
 from harness.ui.live import Live
 from plumbing.publish import PublishError
+from plumbing.untrusted import MalformedError, decode_json
 
 PAGE = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 Done = Mapping[str, Any]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a button asks for."""
+
+    scenario: str = ""
+    service: str = ""
+    order_id: str | None = None
+    event: str | None = None
+
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -66,7 +78,7 @@ def app(live: Live, address: str) -> Starlette:
         for path in PAGE.iterdir()
         if path.suffix in TYPES
     }
-    return Starlette(
+    served = Starlette(
         routes=[
             Route("/", _file(page, "text/html")),
             *(Route(path, endpoint) for path, endpoint in files.items()),
@@ -79,6 +91,9 @@ def app(live: Live, address: str) -> Starlette:
         ],
         middleware=[Middleware(Guard, address=address, styles=styles)],
     )
+    # A path with a slash too many is another's, and not to be sent elsewhere.
+    served.router.redirect_slashes = False
+    return served
 
 
 def uvicorn_config(served: ASGIApp) -> uvicorn.Config:
@@ -205,19 +220,18 @@ def _timeline(live: Live) -> Endpoint:
     return respond
 
 
-async def _place(live: Live, asked: Mapping[str, Any]) -> Done:
-    scenario = str(asked.get("scenario"))
-    order_id = await asyncio.to_thread(live.connection.place, scenario)
-    return {"words": f"Order {order_id} is placed: {scenario}.", "orderId": order_id}
+async def _place(live: Live, asked: Asked) -> Done:
+    order_id = await asyncio.to_thread(live.connection.place, asked.scenario)
+    return {"words": f"Order {order_id} is placed: {asked.scenario}.", "orderId": order_id}
 
 
-async def _burst(live: Live, asked: Mapping[str, Any]) -> Done:
+async def _burst(live: Live, asked: Asked) -> Done:
     placed = await asyncio.to_thread(live.connection.burst)
     return {"words": f"{placed} orders are placed."}
 
 
-async def _redeliver(live: Live, asked: Mapping[str, Any]) -> Done:
-    event = live.watch.stored_event(asked.get("orderId"), asked.get("event"))
+async def _redeliver(live: Live, asked: Asked) -> Done:
+    event = live.watch.stored_event(asked.order_id, asked.event)
     if event is None:
         raise UserError("No event was seen yet that could be redelivered: place an order first.")
     await asyncio.to_thread(live.connection.publish, event)
@@ -228,26 +242,26 @@ async def _redeliver(live: Live, asked: Mapping[str, Any]) -> Done:
     }
 
 
-async def _stop(live: Live, asked: Mapping[str, Any]) -> Done:
-    service = str(asked.get("service"))
+async def _stop(live: Live, asked: Asked) -> Done:
+    service = asked.service
     await asyncio.to_thread(live.connection.switch, service, on=False)
     live.status_changed()
     return {"words": f"{service} is stopped: its events are lost now, and its orders are stalled."}
 
 
-async def _start(live: Live, asked: Mapping[str, Any]) -> Done:
-    service = str(asked.get("service"))
+async def _start(live: Live, asked: Asked) -> Done:
+    service = asked.service
     await asyncio.to_thread(live.connection.switch, service, on=True)
     live.status_changed()
     return {"words": f"{service} is started. “Resume open orders” publishes what it missed."}
 
 
-async def _resume(live: Live, asked: Mapping[str, Any]) -> Done:
+async def _resume(live: Live, asked: Asked) -> Done:
     resumed, of = await asyncio.to_thread(live.connection.resume)
     return {"words": f"{resumed} of {of} open orders are resumed."}
 
 
-async def _redrive(live: Live, asked: Mapping[str, Any]) -> Done:
+async def _redrive(live: Live, asked: Asked) -> Done:
     results = await asyncio.to_thread(live.connection.redrive)
     live.status_changed()
     stays = [one.stays for one in results if one.stays]
@@ -256,7 +270,7 @@ async def _redrive(live: Live, asked: Mapping[str, Any]) -> Done:
     return {"words": f"{redriven}{rest}"}
 
 
-async def _failures(live: Live, asked: Mapping[str, Any]) -> Done:
+async def _failures(live: Live, asked: Asked) -> Done:
     messages, is_all = await asyncio.to_thread(live.connection.failures)
     more = "" if is_all else " More are leased by someone else: look again later."
     words = f"{_counted(len(messages))}.{more}"
@@ -280,7 +294,7 @@ def _failed(message: Failed) -> Done:
     }
 
 
-Press = Callable[[Live, Mapping[str, Any]], Awaitable[Done]]
+Press = Callable[[Live, Asked], Awaitable[Done]]
 BUTTONS: Mapping[str, Press] = {
     "/do/place": _place,
     "/do/burst": _burst,
@@ -296,10 +310,9 @@ BUTTONS: Mapping[str, Press] = {
 def _button(live: Live, press: Press) -> Endpoint:
     async def respond(request: Request) -> Response:
         try:
-            body = await request.body()
-            asked = msgspec.json.decode(body or b"{}", type=dict[str, Any])
+            asked = decode_json(await request.body() or b"{}", Asked)
             return _json(200, await press(live, asked))
-        except msgspec.DecodeError as error:
+        except MalformedError as error:
             return _problem(400, "Malformed request", f"Send a JSON object: {error}.")
         except UserError as error:
             return _problem(409, "Not done", str(error))

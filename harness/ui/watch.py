@@ -12,6 +12,7 @@ import msgspec
 from harness.bus import ObservedEvent
 from harness.flow.flow import Flow
 from plumbing.outbox import OutboxEvent
+from plumbing.untrusted import MalformedError, decode_json
 
 KEPT_ORDERS = 1000
 KEPT_EVENTS = 20  # of one order: further duplicates are counted, not kept
@@ -141,9 +142,9 @@ class Watch:
         try:
             if len(observed.body) > MAX_BYTES:
                 return
-            envelope = msgspec.json.decode(observed.body, type=Envelope)
-            detail = msgspec.json.decode(envelope.detail, type=dict[str, Any])
-        except msgspec.DecodeError:
+            envelope: Envelope = decode_json(observed.body, Envelope)
+            detail: dict[str, Any] = decode_json(envelope.detail, dict[str, Any])
+        except MalformedError:
             return
         order_id, event = detail.get("orderId"), envelope.detail_type
         declared = self._flow.event(event)
@@ -363,12 +364,16 @@ def _number(order: Order) -> int:
 
 def _learn(order: Order, detail: Mapping[str, Any]) -> None:
     """Take the order's fields from an event, whatever types a forger gave them."""
-    order.customer_id = str(detail.get("customerId", order.customer_id))
-    order.sku = str(detail.get("sku", order.sku))
-    order.quantity = str(detail.get("quantity", order.quantity))
-    order.amount_cents = str(detail.get("amountCents", order.amount_cents))
+    order.customer_id = _text(detail.get("customerId", order.customer_id))
+    order.sku = _text(detail.get("sku", order.sku))
+    order.quantity = _text(detail.get("quantity", order.quantity))
+    order.amount_cents = _text(detail.get("amountCents", order.amount_cents))
     if "reason" in detail:
-        order.reason = str(detail["reason"])
+        order.reason = _text(detail["reason"])
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int | float) else f"({type(value).__name__})"
 
 
 def _detail(seen: Seen) -> bytes:

@@ -1,5 +1,6 @@
 """The decision: charge a card once per order, and keep to its result."""
 
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -24,12 +25,23 @@ class Declined(Struct, frozen=True):
 
 
 class Gateway(Protocol):
-    """The payment provider."""
+    """The payment provider.
+
+    remembers_keys_for: how long after its first use a key still returns the same result, at least.
+    """
+
+    remembers_keys_for: timedelta
 
     def charge(
         self, *, idempotency_key: UUID, customer_id: str, amount_cents: int
     ) -> Charged | Declined:
         """Charge once per key: the same key again returns the same result and moves no money."""
+
+    def find(self, *, idempotency_key: UUID) -> Charged | None:
+        """Return what was charged under this key, however long ago, or None if nothing was.
+
+        Raises when the provider cannot tell: then the event waits for a person.
+        """
 
 
 class Orders(Protocol):
@@ -43,14 +55,18 @@ class Orders(Protocol):
 
 
 def charge_payment(
-    event: InventoryReserved, orders: Orders, gateway: Gateway, publish: Publish
+    event: InventoryReserved, orders: Orders, gateway: Gateway, publish: Publish, now: datetime
 ) -> SagaState:
-    """Charge once per order and publish the result, also when delivered twice."""
+    """Charge once per order and publish the result, also when delivered twice or days later."""
     state = orders.find(event)
-    # The gateway forgets its keys some day and does not know our orders, so it is asked only
-    # while the order has the status in which money may move.
+    # The gateway does not know our orders, so it is asked only while the order has the status in
+    # which money may move.
     if state.status == InventoryReserved.status:
-        result = gateway.charge(
+        # Every charge of this order came after that status. Once the gateway may have forgotten
+        # the key of the first, an earlier try may have charged what the key no longer protects.
+        is_late = now - state.since > gateway.remembers_keys_for
+        charged = gateway.find(idempotency_key=event.order_id) if is_late else None
+        result = charged or gateway.charge(
             idempotency_key=event.order_id,
             customer_id=event.customer_id,
             amount_cents=event.amount_cents,

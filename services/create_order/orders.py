@@ -49,12 +49,12 @@ class OrdersTable:
         }
         taken = put_new(self._client, self._table, "orderId", item)
         if taken is None:
-            return SagaState(order.status, outbox, applied=True)
+            return SagaState.stored(item, applied=True)
         stored = taken.item or {}
         compared = set(order.__struct_encode_fields__) - NOT_COMPARED
         if any(stored.get(name, ABSENT) != fields.get(name, ABSENT) for name in compared):
             raise OrderDiffers
-        return SagaState(stored["status"], msgspec.convert(stored["outbox"], OutboxEvent))
+        return SagaState.stored(stored)
 
     def find(self, order_id: UUID) -> dict[str, Any] | None:
         """Return the stored order, or None."""

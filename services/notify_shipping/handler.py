@@ -14,6 +14,7 @@ from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
+from plumbing.step import utc_now
 
 
 class Settings(Struct, frozen=True):
@@ -36,5 +37,5 @@ def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentCharged."""
     begun = perf_counter()
     event = decode(delivered, PaymentCharged)
-    state = notify_shipping(event, orders, carrier, publish)
+    state = notify_shipping(event, orders, carrier, publish, utc_now())
     log_step("shipment booked", event, state, begun, orderId=event.order_id)

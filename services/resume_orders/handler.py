@@ -39,6 +39,6 @@ def handle(call: object, context: object) -> dict[str, Any]:
     report = msgspec.to_builtins(resume(orders, publish, utc_now()))
     numbers = {name: value for name, value in report.items() if isinstance(value, int)}
     metrics = embedded_metrics("OrderSaga", {"bus": settings.event_bus_name}, numbers)
-    level = "WARNING" if report["gaveUp"] else "INFO"
-    log(level, "orders resumed", gaveUp=report["gaveUp"], **metrics)
+    level = "ERROR" if report["failures"] else "WARNING" if report["gaveUp"] else "INFO"
+    log(level, "orders resumed", gaveUp=report["gaveUp"], failures=report["failures"], **metrics)
     return dict(report)

@@ -1,6 +1,6 @@
 """The decision: which orders are stalled, when to publish each again, and when to give up."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from operator import attrgetter
@@ -8,53 +8,70 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from plumbing.aws import CALL_ERRORS
 from plumbing.outbox import OutboxEvent
-from plumbing.publish import Publish
+from plumbing.publish import Publish, PublishError
 
 # An order with no step for this long is stalled. Lambda's own second try comes within a minute or
 # so, and its third within three.
 STALLED_AFTER = timedelta(minutes=4)
-# At twice the interval each time that is some 17 hours: within the day for which payment providers
-# keep an idempotency key, so that a charge that is published again is still the same charge.
+# At twice the interval each time that is some 17 hours, in which most outages end.
 MAX_RESUMES = 8
 MAX_PER_RUN = 500
+MAX_FAILURES_TOLD = 10
+# No run defers an order for longer: a later time is that of a clock that was ahead.
+LONGEST_PAUSE = STALLED_AFTER * 2**MAX_RESUMES
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True):
-    """An order in the index of open orders, and when to look at it again."""
+    """An order in the index of open orders, and when to look at it again, if it was deferred.
+
+    The index may lag behind the order.
+    """
 
     order_id: str
     created_at: datetime
-    next_attempt_at: datetime
+    next_attempt_at: datetime | None
 
 
 class StoredOrder(Struct, frozen=True, kw_only=True):
-    """An open order as it is stored: when it moved last, until when it is deferred, its resumes."""
+    """An open order as it is stored: when it moved last, until when it is deferred, its resumes.
+
+    `seen` is the text of the time until which it is deferred.
+    """
 
     order_id: str
     status: str
     last_step_at: datetime
-    next_attempt_at: str | None
+    next_attempt_at: datetime | None
+    seen: str | None
     resumes: int
     outbox: OutboxEvent
+
+
+class UnreadableOrder(Struct, frozen=True):
+    """An open order that cannot be read as one."""
+
+    order_id: str
+    reason: str
 
 
 class Orders(Protocol):
     """The open orders as this service reads and writes them."""
 
-    def open(self, until: datetime) -> Iterable[OpenOrder]:
-        """Return the orders that were created until then and have not ended."""
+    def open(self, now: datetime, young: timedelta) -> Iterable[OpenOrder]:
+        """Return the orders that have not ended, but for those created within `young` of now."""
 
-    def given_up(self) -> Iterable[OpenOrder]:
+    def given_up(self, now: datetime) -> Iterable[OpenOrder]:
         """Return the orders that were given up."""
 
-    def find(self, order_id: str) -> StoredOrder | None:
-        """Return an order, or None when it has ended."""
+    def find(self, order_id: str) -> StoredOrder | UnreadableOrder | None:
+        """Return an order as it is stored, or None when it has ended."""
 
     def defer(self, order: StoredOrder, until: datetime, resumes: int) -> bool:
         """Set the next attempt; return whether the order was still as it was read."""
 
-    def give_up(self, order: StoredOrder) -> bool:
+    def give_up(self, order: StoredOrder | UnreadableOrder) -> bool:
         """Leave the order to a person; return whether it was still as it was read."""
 
 
@@ -63,7 +80,8 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Overdue orders are open for longer than STALLED_AFTER, the oldest of them for so many seconds.
     Given-up orders wait for a person; `gave_up` has the ids of those given up in this run. The left
-    orders were due too, and are for the next run.
+    orders were due too, and are for the next run. A failed order could not be read, written or
+    published; `failures` says why, for the first ones.
     """
 
     overdue_orders: int
@@ -71,57 +89,90 @@ class Report(Struct, frozen=True, kw_only=True, rename="camel"):
     resumed_orders: int
     given_up_orders: int
     left_orders: int
+    failed_orders: int
     gave_up: list[str]
+    failures: list[str]
 
 
 def resume_orders(orders: Orders, publish: Publish, now: datetime) -> Report:
     """Publish again the last event of each stalled order; give up after MAX_RESUMES."""
-    overdue = list(orders.open(now - STALLED_AFTER))
-    due = [order for order in overdue if order.next_attempt_at <= now]
-    chosen = nsmallest(MAX_PER_RUN, due, key=attrgetter("created_at"))
     gave_up: list[str] = []
-    resumed = sum(_resume(order.order_id, orders, publish, now, gave_up) for order in chosen)
-    return Report(
-        overdue_orders=len(overdue),
-        oldest_overdue_seconds=_oldest(overdue, now),
-        resumed_orders=resumed,
-        given_up_orders=len(list(orders.given_up())),
-        left_orders=len(due) - len(chosen),
-        gave_up=gave_up,
-    )
+
+    def give_up(order: StoredOrder | UnreadableOrder) -> None:
+        if orders.give_up(order):
+            gave_up.append(order.order_id)
+
+    def resume(order: StoredOrder | UnreadableOrder) -> bool:
+        if isinstance(order, UnreadableOrder):
+            give_up(order)
+            raise ValueError(order.reason)
+        if not _is_stalled(order, now):
+            return False
+        if order.resumes >= MAX_RESUMES:
+            give_up(order)
+            return False
+        until = now + STALLED_AFTER * 2**order.resumes
+        return _defer_and_publish(order, orders, publish, until, order.resumes + 1)
+
+    overdue = list(orders.open(now, STALLED_AFTER))
+    due = [order for order in overdue if _is_due(order, now)]
+    chosen = nsmallest(MAX_PER_RUN, due, key=attrgetter("created_at"))
+    return _each(orders, now, resume, overdue, chosen, len(due) - len(chosen), gave_up)
 
 
 def resume_all(orders: Orders, publish: Publish, now: datetime) -> Report:
     """Publish again the last event of every open order, due or not, also of those given up."""
-    found = [*orders.open(now), *orders.given_up()]
-    chosen = nsmallest(MAX_PER_RUN, found, key=attrgetter("next_attempt_at"))
-    stored = [orders.find(order.order_id) for order in chosen]
-    done = [
-        _defer_and_publish(order, orders, publish, now + STALLED_AFTER, 0)
-        for order in stored
-        if order
-    ]
+
+    def resume(order: StoredOrder | UnreadableOrder) -> bool:
+        if isinstance(order, UnreadableOrder):
+            raise ValueError(order.reason)
+        return _defer_and_publish(order, orders, publish, now + STALLED_AFTER, 0)
+
+    found = [*orders.open(now, timedelta(0)), *orders.given_up(now)]
+    chosen = nsmallest(MAX_PER_RUN, found, key=lambda one: one.next_attempt_at or one.created_at)
+    return _each(orders, now, resume, found, chosen, len(found) - len(chosen), [])
+
+
+def _each(
+    orders: Orders,
+    now: datetime,
+    resume: Callable[[StoredOrder | UnreadableOrder], bool],
+    overdue: list[OpenOrder],
+    chosen: list[OpenOrder],
+    left: int,
+    gave_up: list[str],
+) -> Report:
+    """Resume each by itself, whatever another does, as it is stored now; report on all."""
+    resumed, failures = 0, []
+    for order in chosen:
+        try:
+            stored = orders.find(order.order_id)
+            resumed += stored is not None and resume(stored)
+        except (*CALL_ERRORS, PublishError, ValueError) as error:
+            failures.append(f"{order.order_id}: {error}")
     return Report(
-        overdue_orders=len(found),
-        oldest_overdue_seconds=_oldest(found, now),
-        resumed_orders=sum(done),
-        given_up_orders=len(list(orders.given_up())),
-        left_orders=len(found) - len(chosen),
-        gave_up=[],
+        overdue_orders=len(overdue),
+        oldest_overdue_seconds=_oldest(overdue, now),
+        resumed_orders=resumed,
+        given_up_orders=len(list(orders.given_up(now))),
+        left_orders=left,
+        failed_orders=len(failures),
+        gave_up=gave_up,
+        failures=failures[:MAX_FAILURES_TOLD],
     )
 
 
-def _resume(
-    order_id: str, orders: Orders, publish: Publish, now: datetime, gave_up: list[str]
-) -> bool:
-    order = orders.find(order_id)
-    if order is None or order.last_step_at + STALLED_AFTER > now:
-        return False
-    if order.resumes == MAX_RESUMES:
-        gave_up += [order_id] * orders.give_up(order)
-        return False
-    until = now + STALLED_AFTER * 2**order.resumes
-    return _defer_and_publish(order, orders, publish, until, order.resumes + 1)
+def _is_due(order: OpenOrder | StoredOrder, now: datetime) -> bool:
+    deferred = order.next_attempt_at
+    return deferred is None or not now < deferred <= now + LONGEST_PAUSE
+
+
+def _is_stalled(order: StoredOrder, now: datetime) -> bool:
+    """Return whether the order is due by itself, and its last step long ago.
+
+    A step in the future is that of a clock that was ahead: how long ago it was is not known.
+    """
+    return _is_due(order, now) and abs(now - order.last_step_at) >= STALLED_AFTER
 
 
 def _defer_and_publish(
@@ -136,4 +187,5 @@ def _defer_and_publish(
 
 
 def _oldest(orders: Iterable[OpenOrder], now: datetime) -> int:
-    return max((int((now - order.created_at).total_seconds()) for order in orders), default=0)
+    ages = (int((now - order.created_at).total_seconds()) for order in orders)
+    return max((0, *ages))

@@ -505,7 +505,11 @@ CHANGES = (
             Patch("plumbing/step.py", '(*sets, "outbox", compared', '(*sets, "last", compared'),
             Patch("plumbing/step.py", "#outbox.#", "#last.#"),
             Patch("services/create_order/orders.py", '"outbox"', '"last"'),
-            Patch("services/resume_orders/orders.py", '"outbox"', '"last"'),
+            Patch(
+                "services/resume_orders/orders.py",
+                "    outbox: OutboxEvent\n",
+                '    outbox: OutboxEvent = msgspec.field(name="last")\n',
+            ),
         ],
         UNSAFE,
         why="stored orders have it under the old name",

@@ -121,3 +121,12 @@ def test_the_generated_documents_are_those_of_the_structs(path: Any) -> None:
 
 def test_the_openapi_document_is_valid() -> None:
     openapi_spec_validator.validate(json.loads((FOLDER / "openapi.json").read_text()))
+
+
+@pytest.mark.parametrize(("service", "struct"), CONSUMED)
+@pytest.mark.parametrize("day", ["2026-99-31", "2026-02-30", "0000-01-01", "2025-02-29"])
+def test_a_day_that_no_calendar_has_is_refused(service: str, struct: type[Event], day: str) -> None:
+    delivered = sample(struct.__name__, createdAt=f"{day}T09:00:00.000Z")
+
+    with pytest.raises(EnvelopeError, match=struct.__name__):
+        decode(delivered, struct)

@@ -20,8 +20,9 @@ import pytest
 
 from harness import environment
 from harness.cli import parser
-from harness.deploy import session, synthesize
-from harness.emulator import REGION, ROOT
+from harness.connect import REGION, session
+from harness.deploy import synthesize
+from harness.emulator import ROOT
 from harness.environment import HOME, Environment
 from harness.names import stack_name
 from harness.orders import SCENARIOS, Orders
@@ -35,6 +36,7 @@ ELSEWHERE = {
     "docker compose up -d": "tests/e2e/test_compose.py",
     "docker compose down": "tests/e2e/test_compose.py",
     "compose/bases >> .env": "tests/e2e/containers.py",
+    "compose/engine socket >> .env": "tests/e2e/test_engine.py",
     "compose/engine up": ".ci/run",
 }
 
@@ -90,7 +92,7 @@ def test_of_two_buyers_of_the_last_unit_one_ships(running: Environment, tmp_path
 
 def test_the_page_is_served_until_it_is_ended(running: Environment, tmp_path: Path) -> None:
     [command] = [line for line in SAGA if line.split()[1] == "ui"]
-    (tmp_path / "environment.json").write_bytes(msgspec.json.encode(running))
+    _note(running, tmp_path)
 
     process = subprocess.Popen(
         command.split(),
@@ -168,7 +170,7 @@ def _filled_in(command: str, order_id: str) -> str:
 
 def _run(command: str, running: Environment, home: Path) -> "subprocess.CompletedProcess[str]":
     """Run a command as a shell does, with this environment as that of the machine, and as AWS."""
-    (home / "environment.json").write_bytes(msgspec.json.encode(running))
+    _note(running, home)
     aws = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -185,6 +187,11 @@ def _run(command: str, running: Environment, home: Path) -> "subprocess.Complete
         timeout=300,
         check=False,
     )
+
+
+def _note(running: Environment, home: Path) -> None:
+    """Let an environment be that of a home, but for its process, which is another home's."""
+    environment.note(home, msgspec.structs.replace(running, emulator=None))
 
 
 def _fail(running: Environment, order_id: str) -> None:

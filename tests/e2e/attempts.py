@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
-from harness.deploy import session
-from harness.emulator import REGION
+from harness.connect import REGION, session
 from harness.environment import Environment
 from harness.names import PREFIX, stack_name
 from harness.saga import SERVICES

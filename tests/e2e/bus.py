@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness import bus
-from harness.deploy import session
+from harness.connect import session
 from harness.names import PREFIX, stack_name
 from plumbing.outbox import OutboxEvent
 

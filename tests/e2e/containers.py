@@ -16,15 +16,19 @@ from testcontainers.core.network import Network
 
 from harness import environment
 from harness.bus import is_gone
-from harness.emulator import REGION, answers
+from harness.connect import REGION
+from harness.emulator import answers
 from harness.environment import Environment
 from harness.images import bases
+from tests.engine import engine_socket
 
 # What is left of a session that was killed is found by these marks, by the session after it.
 # Testcontainers itself uses a helper container, whose image not everyone can pull.
 OWNER = "order-saga.tests.owner"
 INSTANCE = "ministack.instance"
 testcontainers_config.ryuk_disabled = True
+# A file in the home directory may name another engine than the docker command uses.
+testcontainers_config.tc_properties.pop("tc.host", None)
 
 LOCALSTACK = "localstack/localstack:2026.08.3"
 PORT = 4566
@@ -95,7 +99,7 @@ def _emulator(name: str, network: Network, labels: dict[str, str]) -> DockerCont
         .with_network(network)
         .with_network_aliases("emulator")
         .with_exposed_ports(PORT)
-        .with_volume_mapping("/var/run/docker.sock", "/var/run/docker.sock", "rw")
+        .with_volume_mapping(engine_socket(), "/var/run/docker.sock", "rw")
         .with_env("LAMBDA_DOCKER_NETWORK", network.name)
         .with_env("LAMBDA_DOCKER_FLAGS", "--read-only --tmpfs /tmp")
     )

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
-from harness.deploy import session
+from harness.connect import session
 from harness.environment import Clients, Environment
 from harness.failures import lease
 from harness.names import PREFIX, stack_name

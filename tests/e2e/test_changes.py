@@ -5,6 +5,7 @@ their images. By default a few of them, with SAGA_CHANGES=all (`make changes`) e
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import deploy
-from harness.deploy import session, synthesize, zipped
+from harness import deploy, environment
+from harness.connect import session
+from harness.deploy import synthesize, zipped
 from harness.environment import HOME, Environment
 from harness.images import bases
 from harness.names import stack_name
@@ -94,11 +96,17 @@ def _ordering(shop: Shop, name: str) -> Iterator[list[str]]:
     def place(number: int) -> None:
         customer = "CUST-DECLINE" if number % (ORDERS // DECLINED) == 0 else "CUST-1"
         order = Request(customer_id=customer, sku=SKU, quantity=1, amount_cents=500)
-        placed.append(shop.place(order, f"{name.replace(' ', '-')}-{number}"))
+        # Without the commas of the name, which no key may have.
+        placed.append(shop.place(order, f"{re.sub(r'[^a-z]+', '-', name)}-{number}"))
 
     with ThreadPoolExecutor(4) as pool:
         orders = [pool.submit(place, number) for number in range(ORDERS)]
-        eventually(lambda: len(placed) >= ORDERS // 5)
+
+        def has_begun() -> bool:
+            refused = [order.result() for order in orders if order.done() and order.exception()]
+            return len(placed) >= ORDERS // 5 and not refused
+
+        eventually(has_begun)
         yield placed
         for order in orders:
             order.result()
@@ -127,7 +135,8 @@ def _deploy(
         for patch in patches:
             apply(patch, copy)
         (copy / ".saga").mkdir()
-        (copy / ".saga/environment.json").write_bytes(msgspec.json.encode(saga))
+        # Its process is another home's, which only that one stops.
+        environment.note(copy / ".saga", msgspec.structs.replace(saga, emulator=None))
     environ = {**bases()} if saga.images else {}
     deployed = saga_command(copy, "deploy", "--anyway", *changed, **environ)
     assert deployed.returncode == 0, deployed.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.deploy import session
+from harness.connect import session
 from harness.emulator import ROOT
 from harness.environment import Environment
 from harness.images import bases

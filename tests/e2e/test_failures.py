@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.deploy import session
-from harness.emulator import REGION, ROOT
+from harness import environment
+from harness.connect import REGION, session
+from harness.emulator import ROOT
 from harness.environment import Clients, Environment
 from harness.failures import lease
 from harness.names import PREFIX, stack_name
@@ -32,7 +33,8 @@ PATH = ["CREATED", "INVENTORY_RESERVED", "PAYMENT_CHARGED", "SHIPPING_SCHEDULED"
 @pytest.fixture
 def command(saga: Environment, tmp_path: Path) -> Saga:
     """Return the `saga` command, which finds this environment under a home of its own."""
-    (tmp_path / "environment.json").write_bytes(msgspec.json.encode(saga))
+    # Its process is another home's, which only that one stops.
+    environment.note(tmp_path, msgspec.structs.replace(saga, emulator=None))
 
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec import to_builtins
 
-from harness.deploy import session
+from harness.connect import session
 from harness.environment import Environment
 from plumbing.conditional_write import Update, put_new, query, read, write
 from plumbing.event import digest_of
@@ -190,9 +190,10 @@ def _read(client: Any, dice: random.Random, now: datetime) -> None:
 
 
 def _query(client: Any, dice: random.Random, now: datetime) -> None:
-    until = now - timedelta(seconds=dice.randint(0, 200))
+    begin, end = sorted(now - timedelta(seconds=dice.randint(0, 200)) for _ in range(2))
     shard = ("openShard", dice.choice(["0", "1", "a", "given-up"]))
-    list(query(client, "memory-orders", "open", shard, ("createdAt", until.isoformat())))
+    between = ("createdAt", begin.isoformat(), end.isoformat())
+    list(query(client, "memory-orders", "open", shard, between))
 
 
 def _answer(call: Callable[..., Any], arguments: Any) -> tuple[dict[str, Any], Exception | None]:

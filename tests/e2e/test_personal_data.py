@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from harness.deploy import session
+from harness.connect import session
 from harness.environment import Environment
 from harness.names import PREFIX
 from tests.e2e.bus import Bus, Tap

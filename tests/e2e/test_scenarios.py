@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from harness.deploy import session
+from harness.connect import session
 from harness.environment import Environment
 from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, NotEnded, Orders, Request

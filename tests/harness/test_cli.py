@@ -13,11 +13,13 @@ import pytest
 
 from harness import environment
 from harness.cli import COMMANDS, parser
-from harness.deploy import session
+from harness.connect import session
 from harness.emulator import ROOT
 from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders
 from tests.e2e.shop import eventually
+
+NO_ORDER = "00000000-0000-4000-8000-00000000000a"
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +127,12 @@ def test_order_shows_the_steps_and_the_record_of_one_order(running: Path) -> Non
 
 
 def test_an_unknown_order_is_one_sentence(running: Path) -> None:
-    unknown = _saga(running, "order", "nonsense")
+    unknown = _saga(running, "order", NO_ORDER.upper())
 
     assert unknown.returncode == 1
     assert unknown.stderr == (
-        "saga: No record of order nonsense: No order has this id: use the one that POST returned.\n"
+        f"saga: No record of order {NO_ORDER}: No order has this id: use the one that POST "
+        "returned.\n"
     )
 
 
@@ -141,7 +144,8 @@ def test_trace_shows_each_step_and_what_was_compensated(running: Path) -> None:
 
     first, *steps, compensated = shown.stdout.splitlines()
     assert shown.returncode == 0
-    assert first == f"order {record['orderId']}, trace {record['orderId'].replace('-', '')}"
+    trace_id = record["orderId"].replace("-", "")
+    assert first == f"order {record['orderId']}, trace {trace_id}, times in UTC"
     assert [line.split()[-1] for line in steps] == [
         "OrderCreated",
         "InventoryReserved",
@@ -167,8 +171,8 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
     with Orders(found.api_url) as orders:
         order_id = orders.place(SCENARIOS["happy"])
         eventually(lambda: orders.find(order_id)["status"] == "PAYMENT_CHARGED")
-        stuck = _saga(running, "trace", order_id, "--overdue", "0")
-        listed = _saga(running, "trace", "--open", "--overdue", "0")
+        stuck = _saga(running, "trace", order_id, "--overdue", "0.001")
+        listed = _saga(running, "trace", "--open", "--overdue", "0.001")
         left = _saga(running, "trace", "--open", "--older-than", "2100-01-01")
         drained = _saga(running, "trace", "--open", "--older-than", "1h")
         events.enable_rule(**rule)
@@ -190,7 +194,7 @@ def test_trace_names_what_an_order_waits_for_and_follows_it_to_its_end(running: 
 
 
 def test_older_than_is_about_all_that_are_open(running: Path) -> None:
-    refused = _saga(running, "trace", "any", "--older-than", "1h")
+    refused = _saga(running, "trace", NO_ORDER, "--older-than", "1h")
     wrong = _saga(running, "trace", "--open", "--older-than", "soon")
 
     assert (refused.returncode, wrong.returncode) == (1, 2)
@@ -198,7 +202,7 @@ def test_older_than_is_about_all_that_are_open(running: Path) -> None:
     assert "give a time such as 2026-01-31T09:00:00Z" in wrong.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["any", "--open"]])
+@pytest.mark.parametrize("arguments", [[], [NO_ORDER, "--open"]])
 def test_trace_wants_one_order_or_all_that_are_open(running: Path, arguments: list[str]) -> None:
     refused = _saga(running, "trace", *arguments)
 
@@ -261,8 +265,8 @@ def test_a_service_that_does_not_exist_is_one_sentence(running: Path) -> None:
     "command",
     [
         ["trigger"],
-        ["order", "x"],
-        ["trace", "x"],
+        ["order", NO_ORDER],
+        ["trace", NO_ORDER],
         ["stock"],
         ["deploy"],
         ["failures"],
@@ -345,7 +349,7 @@ def test_what_a_killed_emulator_leaves_behind_is_ended_by_down(tmp_path: Path) -
         orders.ended(orders.place(SCENARIOS["happy"]))
 
     # A function that waits for its next event ends by itself: only one that cannot outlives it.
-    mark = f"TMPDIR={tmp_path / 'tmp'}"
+    mark = f"TMPDIR={tmp_path / 'emulator.files'}"
     pids = [int(process.split()[0]) for process in _processes_with(mark)]
     functions = [pid for pid in pids if pid != _pid(found)]
     for pid in functions:
@@ -415,8 +419,8 @@ def test_a_prefix_that_cannot_begin_a_name_is_refused(tmp_path: Path, prefix: st
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["trigger", "--count", "x"], "give 1 or more, not x"),
-        (["trigger", "--count", "0"], "give 1 or more, not 0"),
+        (["trigger", "--count", "x"], "give 1 to 10000, not x"),
+        (["trigger", "--count", "0"], "give 1 to 10000, not 0"),
         (["trigger", "--timeout", "soon"], "give a number of seconds above 0, not soon"),
         (["trigger", "--timeout", "nan"], "give a number of seconds above 0, not nan"),
         (["up", "--port", "70000"], "give 1 to 65535, not 70000"),

@@ -49,7 +49,7 @@ def test_a_dead_letter_that_lost_its_attributes_is_still_an_event() -> None:
     assert failure.reason == "not delivered: no reason is given"
 
 
-@pytest.mark.parametrize("error", ["EnvelopeError", "EventMismatchError"])
+@pytest.mark.parametrize("error", ["EnvelopeError", "EventMismatchError", "Runtime.UnmarshalError"])
 def test_an_event_that_its_service_can_never_process_is_poison(error: str) -> None:
     response = {"errorType": error, "errorMessage": "InventoryReserved: wrong"}
 
@@ -80,6 +80,15 @@ def test_a_process_that_died_gave_no_type_of_error_and_is_transient() -> None:
     )
 
 
+@pytest.mark.parametrize("odd", [["EnvelopeError"], {"a": 1}, 7, None, True, [[[[]]]]])
+def test_an_error_whose_type_or_text_is_no_text_is_transient(odd: object) -> None:
+    response = {"errorType": odd, "errorMessage": odd}
+
+    failure = unwrap(given_up(EVENT, responsePayload=response), {})
+
+    assert (failure.kind, failure.reason) == ("transient", "RetriesExhausted")
+
+
 def test_an_event_is_kept_byte_for_byte() -> None:
     spaced = '{ "detail-type": "X",  "detail": {"orderId": "caf\\u00e9", "amount": 1.50} }'
 
@@ -88,7 +97,18 @@ def test_an_event_is_kept_byte_for_byte() -> None:
     assert failure.payload == spaced.encode()
 
 
-@pytest.mark.parametrize("body", ["", "no JSON", "[]", "{}", '{"detail-type": "X"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "no JSON", "[]", "{}", '{"detail-type": "X"}'),
+        "[" * 3_000 + "]" * 3_000,
+        '{"detail-type": "X", "detail": ' + '{"a":' * 20_000 + "1" + "}" * 20_000 + "}",
+        given_up(EVENT).replace('"COFFEE"', "[" * 3_000 + "]" * 3_000),
+        '{"detail-type": "\\ud800", "detail": {}}',
+        "9" * 5_000,
+    ],
+    ids=lambda body: body[:40],
+)
 def test_what_is_neither_an_event_nor_a_record_of_one_is_poison(body: str) -> None:
     failure = unwrap(body, {})
 

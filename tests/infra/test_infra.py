@@ -146,6 +146,7 @@ def test_orders_that_do_not_end_have_alarms(assembly: Assembly) -> None:
         "Throttles": 1,
         "oldestOverdueSeconds": 900,
         "givenUpOrders": 1,
+        "failedOrders": 1,
         "Invocations": 1,
     }
     assert no_run["ComparisonOperator"] == "LessThanThreshold"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import time
 from pathlib import Path
 
-from harness import releases
+# By this file, as `saga explore` calls it, Python adds no folder.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "services"))
+
+from harness import releases, terminal
 from harness.emulator import ROOT
 from harness.errors import UserError
+from harness.terminal import complain, say, say_json
 from tests.simulation import evolution, page, report
 from tests.simulation.chance import live
 from tests.simulation.code import Code
@@ -31,10 +35,11 @@ def explore_all(call: argparse.Namespace) -> int:
     for scenario in chosen:
         machine = scenario.machine(code)
         found = explore(machine, Judge(machine))
-        print(f"{scenario.name:<24} {found.states:>8,} states {found.seconds:6.1f} s", flush=True)
+        say(f"{scenario.name:<24} {found.states:>8,} states {found.seconds:6.1f} s")
         if found.story:
-            print("\n".join(found.story.lines(machine)))
-            print(page.command(scenario, ".".join(map(str, found.story.schedule))))
+            for line in found.story.lines(machine):
+                say(line)
+            say(page.command(scenario, ".".join(map(str, found.story.schedule))))
             return 1
     return 0
 
@@ -54,14 +59,12 @@ def story(call: argparse.Namespace) -> int:
         schedule = [int(choice) for choice in call.schedule.split(".") if choice]
         replayed = replay(machine, Judge(machine), schedule)
     except (ValueError, IndexError):
-        print(
-            "This schedule does not fit the code, which has changed: explore again.",
-            file=sys.stderr,
-        )
+        complain("This schedule does not fit the code, which has changed: explore again.")
         return 2
-    print("\n".join(replayed.lines(machine)))
+    for line in replayed.lines(machine):
+        say(line)
     if not replayed.broken:
-        print("  => everything holds")
+        say("  => everything holds")
     return 1 if replayed.broken else 0
 
 
@@ -72,17 +75,17 @@ def simulate(call: argparse.Namespace) -> int:
     while days == 0 or time.monotonic() < until:
         day = live(seed + days, code)
         days, orders = days + 1, orders + day.ends.total()
-        print(
+        say(
             f"seed {day.seed}: {day.ends.total()} orders in {day.seconds:.1f} s, "
             f"{day.faults.total()} things went wrong, {day.failed} in failure queues, "
-            f"{day.swept} swept, ends {dict(sorted(day.ends.items()))}",
-            flush=True,
+            f"{day.swept} swept, ends {dict(sorted(day.ends.items()))}"
         )
         if day.broken:
-            print("\n".join(f"  => {broken}" for broken in day.broken))
-            print(f"make simulate SEED={day.seed}")
+            for broken in day.broken:
+                say(f"  => {broken}")
+            say(f"make simulate SEED={day.seed}")
             return 1
-    print(f"{days} days, {orders} orders: everything held.")
+    say(f"{days} days, {orders} orders: everything held.")
     return 0
 
 
@@ -109,12 +112,13 @@ def deployments(call: argparse.Namespace) -> int:
                 )
                 releases.remember(call.home, passed)
     except UserError as error:
-        print(f"saga: {error}", file=sys.stderr)
+        complain(error)
         return 1
     if call.json:
-        print(json.dumps(report.as_json(verdict, str(base)), indent=2))
+        say_json(report.as_json(verdict, str(base)), indent=2)
     else:
-        print("\n".join(report.lines(verdict, str(base))))
+        for line in report.lines(verdict, str(base)):
+            say(line)
     return 0 if report.passes(verdict) else 1
 
 
@@ -122,14 +126,14 @@ def reliability(call: argparse.Namespace) -> int:
     """Write docs/reliability.md and docs/reliability-stories.md."""
     for path, text in page.pages().items():
         path.write_text(text)
-        print(f"Wrote {path.name}.")
+        say(f"Wrote {path.name}.")
     return 0
 
 
 def renew_evolution(call: argparse.Namespace) -> int:
     """Explore every example of a change, and write the table of docs/evolution.md."""
     evolution.PAGE.write_text(evolution.page())
-    print(f"Wrote {evolution.PAGE.name}.")
+    say(f"Wrote {evolution.PAGE.name}.")
     return 0
 
 
@@ -169,4 +173,4 @@ def main() -> int:
     return int(call.command(call))
 
 
-sys.exit(main())
+sys.exit(terminal.run(main))

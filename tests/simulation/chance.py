@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from harness.saga import FINAL
 from tests.simulation.code import Code
 from tests.simulation.faults import FAULTS, LOST
-from tests.simulation.invariants import LATER, Judge
+from tests.simulation.invariants import Judge
 from tests.simulation.machine import Machine
 from tests.simulation.state import MORNING, TRIES, Budget, Delivery, Move, Order, State
 
@@ -106,7 +106,7 @@ def _evening(machine: Machine, state: State, day: Day) -> State:
     day.failed = len(state.failed)
     state = machine.settle(state._replace(queue=tuple(sorted(state.failed)), failed=()))
     day.swept = sum("openShard" in item for item in _orders(machine, state))
-    return machine.settle(state._replace(queue=(machine.sweep(later=LATER),)))
+    return machine.swept(state)
 
 
 def _not_ended(machine: Machine, state: State) -> tuple[str, ...]:

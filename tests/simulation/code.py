@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +24,7 @@ from tests.memory import Exceptions
 from tests.world import settings
 
 ROOT = Path(__file__).resolve().parents[2]
+REMEMBERED = timedelta(hours=23)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,8 @@ class _Client:
 class _Gateway:
     """The payment provider: returns a payment's id, or None for a decline."""
 
+    remembers_keys_for = REMEMBERED
+
     def __init__(self, code: Code, words: ModuleType) -> None:
         self._code, self._words = code, words
 
@@ -160,9 +163,15 @@ class _Gateway:
             return self._words.Declined("card declined")
         return self._words.Charged(UUID(payment_id))
 
+    def find(self, *, idempotency_key: UUID) -> Any:
+        payment_id = self._code.call(Call("gateway", "find", {"key": str(idempotency_key)}))
+        return self._words.Charged(UUID(payment_id)) if payment_id else None
+
 
 class _Carrier:
     """The shipping company: returns a tracking number."""
+
+    remembers_keys_for = REMEMBERED
 
     def __init__(self, code: Code) -> None:
         self._code = code
@@ -173,6 +182,9 @@ class _Carrier:
         key = str(idempotency_key) if idempotency_key else None
         asked = {"key": key, "customer": customer_id}
         return self._code.call(Call("carrier", "book", asked))
+
+    def find(self, *, idempotency_key: UUID) -> Any:
+        return self._code.call(Call("carrier", "find", {"key": str(idempotency_key)}))
 
 
 class _Loader(importlib.machinery.SourceFileLoader):

@@ -92,8 +92,8 @@ GUARDS = (
         [
             Edit(
                 f"{CREATE}/orders.py",
-                'return SagaState(stored["status"], msgspec',
-                'return SagaState("SEEN IT", msgspec',
+                "return SagaState.stored(stored)",
+                'return SagaState.stored({**stored, "status": "SEEN IT"})',
             )
         ],
     ),
@@ -125,7 +125,7 @@ GUARDS = (
                 'state = orders.fail(InventoryFailed(**order, reason="out of stock"))',
                 'outgoing = InventoryFailed(**order, reason="out of stock")\n'
                 f'        outbox = {OUTBOX_EVENT}.of("orders.reserve_inventory", outgoing)\n'
-                "        state = SagaState(outgoing.status, outbox)",
+                "        state = SagaState(outgoing.status, outbox, event.created_at)",
             )
         ],
     ),
@@ -138,7 +138,12 @@ GUARDS = (
                 "if True:",
             )
         ],
-        first="provider forgets",
+        first="a day, declined",
+    ),
+    Guard(
+        "a late charge is asked for before it is made",
+        [Edit(f"{CHARGE}/charge_payment.py", "if is_late else None", "if False else None")],
+        first="a day, happy",
     ),
     Guard(
         "the provider gets the order's id as its key",
@@ -159,7 +164,7 @@ GUARDS = (
                 "state = orders.record(PaymentFailed(**asdict(event), reason=reason))",
                 "outgoing = PaymentFailed(**asdict(event), reason=reason)\n"
                 f'                outbox = {OUTBOX_EVENT}.of("orders.charge_payment", outgoing)\n'
-                "                state = SagaState(outgoing.status, outbox)",
+                "                state = SagaState(outgoing.status, outbox, now)",
             )
         ],
     ),
@@ -177,6 +182,11 @@ GUARDS = (
             )
         ],
         first="forged, happy",
+    ),
+    Guard(
+        "a late booking is asked for before it is made",
+        [Edit(f"{NOTIFY}/notify_shipping.py", "if is_late else None", "if False else None")],
+        first="a day, happy",
     ),
     Guard(
         "the carrier gets the order's id as its key",
@@ -200,7 +210,7 @@ GUARDS = (
             Edit(
                 "plumbing/step.py",
                 "            return state\n",
-                '            return SagaState("SEEN IT", state.outbox)\n',
+                '            return SagaState("SEEN IT", state.outbox, state.since)\n',
             )
         ],
     ),
@@ -246,25 +256,35 @@ GUARDS = (
     ),
     Guard(
         "an order that ends leaves the index",
-        [Edit("plumbing/step.py", '["openShard"] if transition.final else []', "[]")],
+        [Edit("plumbing/step.py", '(["openShard"] if transition.final else [])', "[]")],
     ),
     Guard(
         "the sweep touches an order only as it read it",
         [
+            Edit(f"{RESUME}/orders.py", "_as_it_was_read(order))", "{})"),
             Edit(
                 f"{RESUME}/orders.py",
-                'condition=f"#status = :status AND attribute_exists(#openShard) AND {deferred}",',
-                'condition="attribute_exists(#status)",',
+                '["attribute_exists(#openShard)"]',
+                '["attribute_exists(#orderId)"]',
             ),
-            Edit(
-                f"{RESUME}/orders.py",
-                '("status", "openShard", "nextAttemptAt", *changes)',
-                '("status", *changes)',
-            ),
-            Edit(f"{RESUME}/orders.py", '":status": order.status,', ""),
-            Edit(f"{RESUME}/orders.py", '**({":seen": seen} if seen else {}),', ""),
+            Edit(f"{RESUME}/orders.py", '("openShard", *as_read', '("orderId", *as_read'),
         ],
         first="swept, happy",
+    ),
+    Guard(
+        "a step clears what the sweep noted of the step before",
+        [Edit("plumbing/step.py", "removes = [*SWEEP_NOTES, *(", "removes = [*(")],
+        first="scheduled sweep, happy",
+    ),
+    Guard(
+        "the sweep decides by the order, not by the index, which may lag behind",
+        [Edit(f"{RESUME}/resume_orders.py", "return _is_due(order, now) and abs", "return abs")],
+        first="scheduled sweep, happy",
+    ),
+    Guard(
+        "the sweep looks for orders whose clock was ahead",
+        [Edit(f"{RESUME}/orders.py", "(LOWEST, before), (after, HIGHEST)", "(LOWEST, before)")],
+        first="a clock that is ahead",
     ),
     Guard(
         "the sweep publishes what is stored",

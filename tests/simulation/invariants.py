@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from harness.saga import FINAL, PATHS, STATUS_OF
 from tests.simulation.machine import Machine
-from tests.simulation.state import Budget, Order, State
+from tests.simulation.state import MORNING, WAIT, Budget, Order, State
 
 # What the domain means, and no declaration has: written here by hand, because it is the check.
 HOLDING = {"INVENTORY_RESERVED", "PAYMENT_CHARGED", "PAYMENT_FAILED", "SHIPPING_SCHEDULED"}
@@ -21,8 +21,8 @@ LAST_EVENT = {
     for _, step in path[-1:]
     if step.publishes is not None
 }
-# Late enough for the sweep to find every stalled order.
-LATER = timedelta(minutes=5)
+# After so long a step without an event is stalled, by docs/runbook.md.
+STALLED_AFTER = timedelta(minutes=4)
 
 
 class Judge:
@@ -35,13 +35,13 @@ class Judge:
 
     def broken(self, state: State) -> tuple[str, ...]:
         """Return what does not hold in this state."""
-        part = (state.items, state.books, state.published, state.accepted)
+        part = (state.items, state.books, state.published, state.accepted, state.minutes)
         if part not in self._orders:
             self._orders[part] = tuple(self.judge(state))
         if self._orders[part] or state.queue or state.running:
             return self._orders[part]
         losses = state.budget.losses
-        resting = state._replace(budget=Budget(losses=losses))
+        resting = state._replace(budget=Budget(losses=losses), lagging=None)
         if resting not in self._rest:
             self._rest[resting] = tuple(self._judge_rest(resting))
         return self._rest[resting]
@@ -72,6 +72,7 @@ class Judge:
             yield from self._judge_money(state, posts[0].customer, orders.get(order_id))
         for item in orders.values():
             yield from self._judge_path(item)
+            yield from self._judge_resumes(state, item)
         yield from self._judge_events(state, orders)
         for accepted in state.accepted:
             if machine.posted(accepted) not in [_body(item) for item in orders.values()]:
@@ -111,6 +112,14 @@ class Judge:
         if ("openShard" in item) == (path[-1] in FINAL):
             yield f"I8 an order that is {path[-1]} is {'' if 'openShard' in item else 'not '}open"
 
+    def _judge_resumes(self, state: State, item: Any) -> Iterator[str]:
+        """Judge whether the sweep resumed a step as rarely as it has to: after 4, 8, 16 minutes."""
+        resumes = int(item.get("resumes", {"N": "0"})["N"])
+        last_step_at = datetime.fromisoformat(item["history"]["L"][-1]["M"]["at"]["S"])
+        stood = MORNING + state.passed - last_step_at
+        if resumes and timedelta(0) <= stood < STALLED_AFTER * 2 ** (resumes - 1):
+            yield f"I14 an order was resumed {resumes} times in {stood}"
+
     def _judge_events(self, state: State, orders: dict[str, Any]) -> Iterator[str]:
         texts: dict[tuple[str, str], str] = {}
         for number in state.published:
@@ -141,7 +150,8 @@ class Judge:
             kept = machine.start.budget.losses == state.budget.losses and order_id in accepted
             if status not in FINAL and order_id not in failed and kept:
                 yield f"I8 nothing moves an order any more that is {status}"
-        swept = machine.settle(state._replace(queue=(machine.sweep(later=LATER),)))
+        resumes = max((int(o.get("resumes", {"N": "0"})["N"]) for o in orders.values()), default=0)
+        swept = machine.swept(state, WAIT * 2**resumes)
         yield from self._judge_after(swept, "after one sweep", orders)
         redriven = machine.settle(state._replace(queue=tuple(sorted(state.failed)), failed=()))
         believed = {

@@ -15,12 +15,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.memory import MemoryDynamoDB
+from tests.simulation import partners
 from tests.simulation.code import Answered, Call, Code, Ended
 from tests.simulation.faults import FAULTS, LOST, WITHOUT_EFFECT, kind_of, timed_out
-from tests.simulation.partners import book, charge, forget
 from tests.simulation.state import (
     MORNING,
     TRIES,
+    WAIT,
     Budget,
     Delivery,
     Move,
@@ -30,6 +31,14 @@ from tests.simulation.state import (
     Table,
 )
 from tests.world import request
+
+# What the partners do, by the calls that handlers make of them.
+PARTNERS = {
+    ("gateway", "charge"): partners.charge,
+    ("gateway", "find"): partners.find_charge,
+    ("carrier", "book"): partners.book,
+    ("carrier", "find"): partners.find_booking,
+}
 
 
 class Machine:
@@ -44,14 +53,16 @@ class Machine:
         forgeries: Sequence[Mapping[str, Any]] = (),
         clock: Callable[[], datetime] = lambda: MORNING,
         also_posted: Mapping[str, Any] | None = None,
+        ahead: timedelta = timedelta(0),
     ) -> None:
         self.orders: dict[str, list[Order]] = {}
         self._clock = clock
+        self._ahead = ahead  # of the clock of create_order
         self.stock = dict(stock)
         self.items, self.events, self.calls, self.answers = Table(), Table(), Table(), Table()
         self._code = code
         self._forged = [self._event(forged) for forged in forgeries]
-        self._next: dict[tuple[int, str, int, tuple[int, ...]], Call | Ended] = {}
+        self._next: dict[tuple[int, str, int, int, tuple[int, ...]], Call | Ended] = {}
         self._stored: dict[tuple[Any, int], tuple[Any, int]] = {}
         stocked = [
             (
@@ -106,8 +117,17 @@ class Machine:
                     yield Move("forge", Delivery(service, event, TRIES))
         if budget.sweeps:
             yield Move("sweep", self.sweep(all_open=True))
-        if budget.forgettings and state.books and not self._charges(state):
-            yield Move("forget")
+        if budget.ticks:
+            yield Move("tick", self.sweep())
+        # No handler takes minutes: what is half-way when they are over has crashed before.
+        if budget.waits and not state.running:
+            yield Move("wait")
+        if budget.days and not state.running:
+            yield Move("day")
+        if budget.lags and state.lagging is None:
+            yield Move("lag")
+        if state.lagging is not None:
+            yield Move("catch up")
 
     def after(self, state: State, move: Move) -> State:
         """Return the state that follows when this happens."""
@@ -129,9 +149,21 @@ class Machine:
                 left = budget._replace(forgeries=budget.forgeries - 1)
             case "sweep":
                 left = budget._replace(sweeps=budget.sweeps - 1)
-            case "forget":
-                left = budget._replace(forgettings=budget.forgettings - 1)
-                return state._replace(books=forget(state.books), budget=left)
+            case "tick":
+                left = budget._replace(ticks=budget.ticks - 1)
+            case "wait":
+                left = budget._replace(waits=budget.waits - 1)
+                return state._replace(minutes=state.minutes + WAIT, budget=left)
+            case "day":
+                left = budget._replace(days=budget.days - 1)
+                minutes = state.minutes + 24 * 60
+                books = partners.pass_a_day(state.books)
+                return state._replace(books=books, minutes=minutes, budget=left)
+            case "lag":
+                left = budget._replace(lags=budget.lags - 1)
+                return state._replace(lagging=state.items, budget=left)
+            case "catch up":
+                return state._replace(lagging=None)
             case _:
                 raise NotImplementedError(move)
         return state._replace(queue=_with(state.queue, move.which), budget=left)
@@ -161,10 +193,14 @@ class Machine:
         """Return the kind of the call that a handler makes: what FAULTS knows it by."""
         return kind_of(self.calls[running.call])
 
-    def sweep(self, *, all_open: bool = False, later: timedelta = timedelta(0)) -> Delivery:
-        """Return the sweep's tick, so much later than everything else."""
-        tick = self._event({"allOpen": all_open}, MORNING + later)
-        return Delivery("resume_orders", tick, 1)
+    def sweep(self, *, all_open: bool = False) -> Delivery:
+        """Return a run of the sweep: by its schedule, or by a person over all open orders."""
+        return Delivery("resume_orders", self._event({"allOpen": all_open}, MORNING), 1)
+
+    def swept(self, state: State, minutes: int = WAIT, *, all_open: bool = False) -> State:
+        """Return the state in which everything rests after one more run, so many minutes later."""
+        later = state._replace(minutes=state.minutes + minutes)
+        return self.settle(later._replace(queue=(self.sweep(all_open=all_open),)))
 
     def settle(self, state: State) -> State:
         """Return the state in which everything rests, when nothing more goes wrong."""
@@ -187,13 +223,13 @@ class Machine:
         self, state: State, delivery: Delivery, answers: tuple[int, ...], release: int
     ) -> State:
         """Let a handler run to its next call, or to its end."""
-        asked = (release, delivery.service, delivery.event, answers)
+        asked = (release, delivery.service, delivery.event, state.minutes, answers)
         if asked not in self._next:
             event = self.events[delivery.event]
             given = [self.answers[number] for number in answers]
-            self._next[asked] = self.code(release).run(
-                delivery.service, event["event"], event["now"], given
-            )
+            ahead = self._ahead if delivery.service == "create_order" else timedelta(0)
+            now = event["now"] + state.passed + ahead
+            self._next[asked] = self.code(release).run(delivery.service, event["event"], now, given)
         match self._next[asked]:
             case Ended(error=None) as ended:
                 return self._ended(state, delivery, ended.result)
@@ -204,8 +240,8 @@ class Machine:
                 pass
         if call.operation == "query":
             # An index may lag behind, so that it matters little when it is read: at once.
-            state, answered = self._take(state, call)
-            return self._go_on(state, delivery, (*answers, answered), release)
+            items = state.items if state.lagging is None else state.lagging
+            return self._go_on(state, delivery, (*answers, self._stores(items, call)[1]), release)
         running = Running(delivery, answers, self.calls.number(call, _key(call)), release)
         return state._replace(running=_with(state.running, running))
 
@@ -262,10 +298,7 @@ class Machine:
         """Let a call take effect; return the state after it, and the number of its response."""
         match call.to:
             case "dynamodb":
-                number = self.calls.number(call, _key(call))
-                if (state.items, number) not in self._stored:
-                    self._stored[state.items, number] = self._store(state.items, call)
-                items, answer = self._stored[state.items, number]
+                items, answer = self._stores(state.items, call)
                 return state._replace(items=items), answer
             case "events":
                 [entry] = call.arguments["Entries"]
@@ -278,13 +311,15 @@ class Machine:
                 return state._replace(queue=queue, published=published), self._number(
                     Answered(accepted), "accepted"
                 )
-            case "gateway":
-                books, answer = charge(state.books, call.arguments)
-                return state._replace(books=books), self._number(
-                    Answered(answer), f"payment {answer}"
-                )
-        books, tracking = book(state.books, call.arguments)
-        return state._replace(books=books), self._number(Answered(tracking), tracking)
+        books, answer = PARTNERS[call.to, call.operation](state.books, call.arguments)
+        return state._replace(books=books), self._number(Answered(answer), f"{call.to} {answer}")
+
+    def _stores(self, items: Any, call: Call) -> tuple[Any, int]:
+        """Return the items after a call, and the number of its response."""
+        number = self.calls.number(call, _key(call))
+        if (items, number) not in self._stored:
+            self._stored[items, number] = self._store(items, call)
+        return self._stored[items, number]
 
     def _store(self, items: Any, call: Call) -> tuple[Any, int]:
         """Let the in-memory DynamoDB take a call."""
@@ -313,13 +348,6 @@ class Machine:
 
     def _event(self, event: Mapping[str, Any], now: datetime | None = None) -> int:
         return self.events.number({"event": event, "now": now or self._clock()})
-
-    def _charges(self, state: State) -> bool:
-        """Return whether a charge is in progress: providers keep keys for longer than one takes."""
-        if any(running.delivery.service == "charge_payment" for running in state.running):
-            return True
-        stored = (self.items[item] for table, _, item in state.items if table == "orders")
-        return any(item["status"]["S"] == "INVENTORY_RESERVED" for item in stored)
 
 
 def _delivered(entry: Mapping[str, Any]) -> dict[str, Any]:

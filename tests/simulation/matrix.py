@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from harness.saga import FINAL
 from tests.simulation.code import Code
 from tests.simulation.faults import FAULTS, LOST
-from tests.simulation.invariants import LATER
 from tests.simulation.machine import Machine
 from tests.simulation.narration import Narration
 from tests.simulation.scenarios import DECLINED, HAPPY, SOLD_OUT, STOCK
@@ -46,7 +45,7 @@ def _becomes(machine: Machine, state: State, running: Running, fault: str) -> st
     again = any(delivery.tries < running.delivery.tries for delivery in after.queue)
     ended = machine.settle(after)
     if _open(machine, ended):
-        swept = machine.settle(ended._replace(queue=(machine.sweep(later=LATER),)))
+        swept = machine.swept(ended)
         return "lost for good" if _open(machine, swept) else "the sweep publishes it again"
     if fault == LOST:
         return "no consumer"

@@ -6,7 +6,7 @@ import json
 
 from tests.simulation.faults import WORDS
 from tests.simulation.machine import Machine
-from tests.simulation.state import TRIES, Delivery, Move, Running
+from tests.simulation.state import TRIES, WAIT, Delivery, Move, Running
 
 
 class Narration:
@@ -24,12 +24,20 @@ class Narration:
                 running: Running = move.which
                 call = f"{self._about(running.delivery)}: {self.call(running)}"
                 return f"{call} {WORDS[move.how]}"
-            case "forget":
-                return "a day passes, and the payment provider forgets its idempotency keys"
+            case "day":
+                return "a day passes, and the partners forget their idempotency keys"
             case "deploy" | "roll back":
                 return f"{move.which} is {'deployed' if move.what == 'deploy' else 'rolled back'}"
             case "dead-letter":
                 return f"{self._about(move.which)} fails three times: to its failure queue"
+            case "tick":
+                return "the schedule starts the sweep"
+            case "wait":
+                return f"{WAIT} minutes pass"
+            case "lag":
+                return "the index of open orders begins to lag behind"
+            case "catch up":
+                return "the index of open orders has caught up"
             case "sweep":
                 return "a person resumes all open orders"
             case _:
@@ -60,6 +68,8 @@ class Narration:
                 return "charges the card"
             case "book":
                 return "books the shipment"
+            case "find":
+                return f"asks the {call.to} for an earlier one"
             case "get_item":
                 return "reads the order"
             case "query":

@@ -48,14 +48,17 @@ EXPLORED = """## Explored
 Two deliveries run at once. A *fault* is any failure of any call (last table). A *loss* is an event
 that the bus accepts and never delivers. A *duplicate* is any published event, delivered again at
 any time. A *forgery* is an event of any type, exact or with one false field, at any time. A *sweep*
-is one more at any time. *Schedules* counts the different orders in which it can all happen.
+is one of all open orders, by a person; a *tick* is a run by the schedule, also two at once; a
+*wait* is five minutes. In a *lag* the index of open orders stops following the orders, for as long
+as it likes. When a *day* passes, the provider and the carrier forget their idempotency keys.
+*Schedules* counts the different orders in which it can all happen.
 
 """
 
 GUARDED = """## What each guard prevents
 
 Each guard was removed from the source by itself, and the explorations run again: without {count} of
-{of} guards an invariant fails. I1 to I12 are the invariants: `tests/simulation/invariants.py`. The
+{of} guards an invariant fails. I1 to I14 are the invariants: `tests/simulation/invariants.py`. The
 shortest story of each failure is on [a page of its own](reliability-stories.md).
 
 """

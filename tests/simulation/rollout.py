@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.code import Code
-from tests.simulation.invariants import LATER
 from tests.simulation.machine import Machine
 from tests.simulation.state import Budget, Delivery, Move, Order, State
 
@@ -230,7 +229,7 @@ class RolloutJudge:
         for _ in range(ROUNDS):
             machine.error = None
             state = machine.settle(state._replace(queue=tuple(sorted(state.failed)), failed=()))
-            state = machine.settle(state._replace(queue=(machine.sweep(later=LATER),)))
+            state = machine.swept(state)
         yield from self._judge(state)
         for order_id, item in self._orders(state).items():
             customer = machine.orders[order_id][0].customer if order_id in machine.orders else "?"

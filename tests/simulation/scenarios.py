@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -26,10 +27,11 @@ class Scenario:
     stock: Mapping[str, int]
     budget: Budget
     forgeries: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    ahead: timedelta = timedelta(0)  # of the clock of create_order
 
     def machine(self, code: Code) -> Machine:
         """Return the machine that runs this with some version of the code."""
-        return Machine(code, self.orders, self.stock, self.budget, self.forgeries)
+        return Machine(code, self.orders, self.stock, self.budget, self.forgeries, ahead=self.ahead)
 
     @property
     def bounds(self) -> str:
@@ -88,12 +90,8 @@ SCENARIOS = (
     Scenario("sold out", [SOLD_OUT], STOCK, Budget(faults=2, duplicates=1)),
     Scenario("declined", [DECLINED], STOCK, Budget(faults=2, duplicates=1)),
     Scenario("happy", [HAPPY], STOCK, Budget(faults=2, duplicates=1)),
-    Scenario(
-        "provider forgets",
-        [DECLINED],
-        STOCK,
-        Budget(faults=1, duplicates=1, forgettings=1),
-    ),
+    Scenario("a day, happy", [HAPPY], STOCK, Budget(faults=1, duplicates=1, days=1)),
+    Scenario("a day, declined", [DECLINED], STOCK, Budget(faults=1, duplicates=1, days=1)),
     Scenario("lost, happy", [HAPPY], STOCK, Budget(faults=1, losses=1, duplicates=1)),
     Scenario("lost, declined", [DECLINED], STOCK, Budget(faults=1, losses=1, duplicates=1)),
     Scenario("key used twice", [HAPPY, HAPPY], STOCK, Budget(faults=1)),
@@ -112,6 +110,25 @@ SCENARIOS = (
     ),
     Scenario("swept, happy", [HAPPY], STOCK, Budget(faults=1, duplicates=1, sweeps=1)),
     Scenario("swept, declined", [DECLINED], STOCK, Budget(faults=1, duplicates=1, sweeps=1)),
+    Scenario(
+        "scheduled sweep, happy",
+        [HAPPY],
+        STOCK,
+        Budget(losses=1, ticks=2, waits=2, lags=1),
+    ),
+    Scenario(
+        "scheduled sweep, declined",
+        [DECLINED],
+        STOCK,
+        Budget(faults=1, losses=1, ticks=2, waits=1),
+    ),
+    Scenario(
+        "a clock that is ahead",
+        [HAPPY],
+        STOCK,
+        Budget(losses=1, ticks=1, waits=1, sweeps=1),
+        ahead=timedelta(days=3650),
+    ),
     Scenario(
         "forged, happy",
         [HAPPY],

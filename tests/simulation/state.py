@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid5
 
@@ -11,6 +11,7 @@ from create_order.api import ORDERS
 from tests.simulation.partners import Books
 
 TRIES = 3  # Lambda's own, of an event
+WAIT = 5  # minutes, after which a stalled order is due
 MORNING = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
@@ -35,8 +36,11 @@ class Budget(NamedTuple):
     losses: int = 0  # of events that the bus accepted
     duplicates: int = 0  # of any event that was ever published
     forgeries: int = 0
-    sweeps: int = 0
-    forgettings: int = 0
+    sweeps: int = 0  # by a person, of all open orders
+    ticks: int = 0  # of the sweep's schedule
+    waits: int = 0  # of five minutes each
+    lags: int = 0  # of the index of open orders, each for as long as it likes
+    days: int = 0  # that pass, after which partners have forgotten their idempotency keys
     rollbacks: int = 0  # of services that were deployed
     at_once: int = 2  # handlers that run at the same time
 
@@ -74,6 +78,14 @@ class State(NamedTuple):
     budget: Budget
     # Of each changed service: 0 as it was, 1 deployed, 2 rolled back. Empty where nothing changes.
     rollout: tuple[int, ...] = ()
+    minutes: int = 0  # that have passed
+    # The items that the index of open orders has, if it lags behind.
+    lagging: tuple[tuple[str, str, int], ...] | None = None
+
+    @property
+    def passed(self) -> timedelta:
+        """The time that has passed."""
+        return timedelta(minutes=self.minutes)
 
 
 class Move(NamedTuple):

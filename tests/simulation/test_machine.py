@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from harness.saga import FINAL
 from tests.simulation import page
 from tests.simulation.faults import FAULTS, LOST
-from tests.simulation.invariants import LATER, Judge
+from tests.simulation.invariants import Judge
 from tests.simulation.machine import Machine
-from tests.simulation.state import TRIES, Budget, Delivery, Move, Order, State
+from tests.simulation.state import TRIES, WAIT, Budget, Delivery, Move, Order, State
 
 CUSTOMERS = ("CUST-1", "CUST-2", "CUST-3", "CUST-DECLINE-1", "CUST-DECLINE-2")
 SKUS = ("ONE", "FEW", "NONE")
@@ -76,7 +76,12 @@ class Saga(RuleBasedStateMachine):
 
     @rule(all_open=st.booleans())
     def sweep(self, all_open: bool) -> None:
-        self._queue(self.machine.sweep(all_open=all_open, later=LATER))
+        self._queue(self.machine.sweep(all_open=all_open))
+
+    @precondition(lambda self: not self.state.running)
+    @rule()
+    def wait(self) -> None:
+        self.state = self.state._replace(minutes=self.state.minutes + WAIT)
 
     @precondition(lambda self: self.state.failed)
     @rule()
@@ -91,8 +96,7 @@ class Saga(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to rest: one sweep must end every order."""
         rest = self.machine.settle(self.state)
-        swept = rest._replace(queue=(self.machine.sweep(all_open=True, later=LATER),))
-        ended = self.machine.settle(swept)
+        ended = self.machine.swept(rest, all_open=True)
         stored = [self.machine.items[item] for table, _, item in ended.items if table == "orders"]
         assert tuple(self.judge.judge(ended)) == ()
         assert {item["status"]["S"] for item in stored} <= FINAL

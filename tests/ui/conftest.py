@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from harness import environment
-from harness.deploy import session
+from harness.connect import session
 from harness.emulator import ROOT
 from harness.environment import Environment
 from harness.names import stack_name

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from harness.bus import Bus
-from harness.deploy import session
+from harness.connect import session
 from harness.emulator import ROOT
 from harness.environment import Environment
 from harness.errors import UserError
@@ -141,7 +141,7 @@ def test_an_order_is_found_by_its_id_also_when_it_was_placed_before(
 def test_only_what_is_an_id_is_asked_of_the_orders_api(saga: Environment) -> None:
     connection = Connection(saga)
 
-    with pytest.raises(UserError, match="That is not the id of an order"):
+    with pytest.raises(UserError, match="is not the id of an order"):
         connection.record("../elsewhere")
 
     connection.close()

@@ -2,6 +2,7 @@
 
 export const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false,
+  timeZoneName: "short",
 });
 
 export function span(milliseconds) {

@@ -1,6 +1,7 @@
 """charge_payment: money moves once, and a recorded result never changes."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import ModuleType
 from uuid import UUID, uuid5
 
@@ -17,9 +18,12 @@ PAYMENT_ID = uuid5(UUID(ORDER_ID), "payment")
 class LedgerGateway:
     """A gateway that records every charge, and returns the result it is given."""
 
+    remembers_keys_for = timedelta(hours=23)
+
     def __init__(self) -> None:
         self.charges: list[tuple[UUID, str, int]] = []
         self.answer: Charged | Declined = Charged(PAYMENT_ID)
+        self.earlier: Charged | None = None
         self.meanwhile: Callable[[], None] = lambda: None
 
     def charge(
@@ -29,6 +33,10 @@ class LedgerGateway:
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
         return self.answer
+
+    def find(self, *, idempotency_key: UUID) -> Charged | None:
+        assert idempotency_key == UUID(ORDER_ID)
+        return self.earlier
 
 
 @pytest.fixture
@@ -175,3 +183,58 @@ def test_the_simulated_gateway_declines_one_customer_and_returns_the_same_for_a_
 
     assert charged == again == Charged(PAYMENT_ID)
     assert declined == Declined("card declined")
+
+
+@pytest.mark.parametrize("hours", [23, 24 * 14])
+def test_a_late_try_keeps_to_an_earlier_charge_and_charges_nothing(
+    world: World, service: ModuleType, gateway: LedgerGateway, hours: int
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    world.now += timedelta(hours=hours, milliseconds=1)
+    gateway.earlier = Charged(PAYMENT_ID)
+
+    service.handle(sample("InventoryReserved"), None)
+
+    assert gateway.charges == []
+    assert world.published == [published("PaymentCharged")]
+
+
+def test_a_late_try_charges_where_no_earlier_one_did(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    world.now += timedelta(days=2)
+
+    service.handle(sample("InventoryReserved"), None)
+
+    assert gateway.charges == [(UUID(ORDER_ID), "CUST-1", 1998)]
+    assert world.published == [published("PaymentCharged")]
+
+
+def test_a_late_try_leaves_the_order_to_a_person_where_the_provider_cannot_tell(
+    world: World, service: ModuleType, gateway: LedgerGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot_tell(*, idempotency_key: UUID) -> Charged | None:
+        raise LookupError(f"look for order {idempotency_key} at the provider")
+
+    world.store_order("INVENTORY_RESERVED")
+    world.now += timedelta(days=2)
+    monkeypatch.setattr(gateway, "find", cannot_tell)
+
+    with pytest.raises(LookupError, match=ORDER_ID):
+        service.handle(sample("InventoryReserved"), None)
+
+    assert (gateway.charges, world.published) == ([], [])
+
+
+def test_within_the_time_of_a_key_the_provider_is_not_asked_first(
+    world: World, service: ModuleType, gateway: LedgerGateway
+) -> None:
+    world.store_order("INVENTORY_RESERVED")
+    world.now += timedelta(hours=23)
+    gateway.earlier = Charged(UUID(int=0))
+
+    service.handle(sample("InventoryReserved"), None)
+
+    assert gateway.charges == [(UUID(ORDER_ID), "CUST-1", 1998)]
+    assert world.order()["paymentId"] == str(PAYMENT_ID)

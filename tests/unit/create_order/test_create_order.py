@@ -45,6 +45,19 @@ def test_an_order_is_stored_published_and_accepted(world: World, service: Module
     assert stored["history"] == [{"status": "CREATED", "at": stored["createdAt"]}]
 
 
+@pytest.mark.parametrize("field", ["quantity", "amountCents"])
+def test_a_whole_number_is_read_however_it_is_written(
+    world: World, service: ModuleType, field: str
+) -> None:
+    written = json.dumps({**ORDER, field: float(ORDER[field])})  # type: ignore[arg-type]
+
+    answer = service.handle(request(body=written), None)
+
+    assert answer["statusCode"] == 202
+    assert world.published[0]["detail"][field] == ORDER[field]
+    assert ".0" not in world.events.published[0]["Detail"].replace(".000Z", "")
+
+
 def test_the_quantity_is_one_when_it_is_not_given(world: World, service: ModuleType) -> None:
     body = {name: value for name, value in ORDER.items() if name != "quantity"}
 
@@ -142,15 +155,28 @@ def test_an_order_whose_event_was_refused_is_published_when_sent_again(
     assert len(world.published) == 1
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "schlüssel", "tab\t"])
-def test_a_key_that_is_not_visible_is_refused(world: World, service: ModuleType, key: str) -> None:
+@pytest.mark.parametrize(
+    "key", ["", "k" * 256, "two words", "schlüssel", "tab\t", "k,k", "k, k", ","]
+)
+def test_a_key_that_is_not_visible_or_sent_twice_is_refused(
+    world: World, service: ModuleType, key: str
+) -> None:
     answer = service.handle(request(body=ORDER, headers={"idempotency-key": key}), None)
 
     assert _problem(answer, 400)["title"] == "Invalid Idempotency-Key"
     assert world.dynamodb.tables[ORDERS] == {}
 
 
-@pytest.mark.parametrize("body", ["{", '{"sku": 7, }', "", "\ud800", '{"sku": "\\ud800"}', None])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("{", '{"sku": 7, }', "", "\ud800", '{"sku": "\\ud800"}', None, "9" * 5_000),
+        "[" * 1_000,
+        "[" * 8_000 + "]" * 8_000,
+        json.dumps(ORDER)[:-1] + ', "note": ' + '{"a":' * 2_000 + "1" + "}" * 2_001,
+    ],
+    ids=lambda body: str(body)[:40],
+)
 def test_what_is_not_json_is_refused(world: World, service: ModuleType, body: str | None) -> None:
     answer = service.handle(request(body=body), None)
 
@@ -261,6 +287,72 @@ def test_another_path_is_not_found(service: ModuleType, path: str) -> None:
     answer = service.handle(request("GET", path), None)
 
     assert _problem(answer, 404)["title"] == "Not found"
+
+
+@pytest.mark.parametrize(
+    ("twice", "pointer"),
+    [
+        ('"quantity": "2", "quantity": 2', "#/quantity"),
+        ('"quantity": 1.5, "quantity": 2', "#/quantity"),
+        ('"sku": null, "sku": "TEA"', "#/sku"),
+        ('"amountCents": -1, "amountCents": 1', "#/amountCents"),
+        ('"customerId": {}, "customerId": "C"', "#/customerId"),
+    ],
+)
+def test_a_field_that_comes_twice_with_a_wrong_value_first_is_named(
+    world: World, service: ModuleType, twice: str, pointer: str
+) -> None:
+    answer = service.handle(request(body=json.dumps(ORDER)[:-1] + f", {twice}}}"), None)
+
+    [error] = _problem(answer, 422)["errors"]
+    assert error["pointer"] == pointer
+    assert error["detail"].endswith(", and sent more than once")
+
+
+@pytest.mark.parametrize("body", ["%%%", "a", "\xff\xff", "YQ"])
+def test_a_body_in_base64_that_is_none_is_refused(
+    world: World, service: ModuleType, body: str
+) -> None:
+    answer = service.handle({**request(body=body), "isBase64Encoded": True}, None)
+
+    assert answer["statusCode"] == 400
+    assert world.dynamodb.tables[ORDERS] == {}
+
+
+def test_a_trace_that_is_sent_twice_is_not_passed_on(world: World, service: ModuleType) -> None:
+    twice = ",".join([f"00-{'a' * 32}-{'b' * 16}-01"] * 2)
+
+    service.handle(request(body=ORDER, headers={"traceparent": twice}), None)
+
+    assert "a" * 32 not in world.published[0]["detail"]["traceparent"]
+
+
+@pytest.mark.parametrize(
+    "order_id",
+    [
+        *("not-a-uuid", f"{{{ORDER_ID}}}", f"urn:uuid:{ORDER_ID}", f" {ORDER_ID}", ""),
+        ORDER_ID.replace("-", ""),
+        "\uff19" + ORDER_ID[1:],
+        ORDER_ID + "\n",
+    ],
+    ids=ascii,
+)
+def test_an_order_is_found_by_no_other_form_of_its_id(
+    world: World, service: ModuleType, order_id: str
+) -> None:
+    world.store_order("CREATED")
+
+    answer = service.handle(request("GET", f"/orders/{order_id}"), None)
+
+    assert answer["statusCode"] in (404, 405)
+
+
+def test_an_order_is_found_by_its_id_in_capitals(world: World, service: ModuleType) -> None:
+    world.store_order("CREATED")
+
+    answer = service.handle(request("GET", f"/orders/{ORDER_ID.upper()}"), None)
+
+    assert json.loads(answer["body"])["orderId"] == ORDER_ID
 
 
 @pytest.mark.parametrize("order_id", [ORDER_ID, "not-a-uuid"])

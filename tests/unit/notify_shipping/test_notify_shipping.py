@@ -1,5 +1,6 @@
 """notify_shipping: one shipment per paid order."""
 
+from datetime import timedelta
 from types import ModuleType
 from uuid import UUID
 
@@ -16,12 +17,17 @@ class LedgerCarrier(SimulatedCarrier):
 
     def __init__(self) -> None:
         self.bookings: list[tuple[UUID, str, str, int]] = []
+        self.earlier: str | None = None
 
     def book(self, *, idempotency_key: UUID, customer_id: str, sku: str, quantity: int) -> str:
         self.bookings.append((idempotency_key, customer_id, sku, quantity))
         return super().book(
             idempotency_key=idempotency_key, customer_id=customer_id, sku=sku, quantity=quantity
         )
+
+    def find(self, *, idempotency_key: UUID) -> str | None:
+        assert idempotency_key == UUID(ORDER_ID)
+        return self.earlier
 
 
 @pytest.fixture
@@ -101,3 +107,27 @@ def test_an_event_that_is_not_the_published_one_ships_nothing(
 
     assert carrier.bookings == []
     assert world.published == []
+
+
+def test_a_late_try_keeps_to_an_earlier_booking_and_books_nothing(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+    world.now += timedelta(days=2)
+    carrier.earlier = "TRK-EARLIER"
+
+    service.handle(sample("PaymentCharged"), None)
+
+    assert carrier.bookings == []
+    assert world.order()["trackingNumber"] == "TRK-EARLIER"
+
+
+def test_a_late_try_books_where_no_earlier_one_did(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+    world.now += timedelta(days=2)
+
+    service.handle(sample("PaymentCharged"), None)
+
+    assert carrier.bookings == [(UUID(ORDER_ID), "CUST-1", "COFFEE", 2)]

@@ -1,6 +1,7 @@
 """The mechanism: settings, envelopes, publishing, traces, the log."""
 
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 from time import perf_counter
 from uuid import UUID
@@ -57,6 +58,11 @@ def test_a_detail_is_decoded_and_all_of_it_carried() -> None:
     assert event == Shipped(parcel_id="P-1", grams=5, carried=delivered["detail"])  # type: ignore[arg-type]
 
 
+NESTED: list[object] = []
+for _ in range(2_000):
+    NESTED = [NESTED]
+
+
 @pytest.mark.parametrize(
     ("delivered", "named"),
     [
@@ -70,6 +76,12 @@ def test_a_detail_is_decoded_and_all_of_it_carried() -> None:
             r"Shipped: Expected `int`, got `str` - at `\$.grams`",
         ),
         ({"detail-type": "Shipped", "detail": {"note": "\ud800"}}, "Shipped: .*surrogates"),
+        ({"detail-type": "\ud800\x1b", "detail": {}}, r"got \\ud800\\x1b: check the rule"),
+        ({"detail-type": "\x1b[2J", "detail": {}}, r"got \\x1b\[2J: check the rule"),
+        ({"detail-type": "L" * 300_000, "detail": {}}, "got L+…$"),
+        ("\ud800", "envelope: "),
+        ({"detail-type": "Shipped", "detail": {"note": 2**64}}, "Shipped: "),
+        ({"detail-type": "Shipped", "detail": {"note": NESTED}}, "Shipped: .*recursion"),
     ],
 )
 def test_what_is_wrong_with_an_event_is_named(delivered: object, named: str) -> None:
@@ -162,7 +174,8 @@ def test_a_step_is_logged_with_its_outcome_and_time_and_only_an_applied_one_is_m
     participant = Participant(consumes=Sent, steps=(Step(publishes=Shipped, status="SHIPPED"),))
     log_step = StepLog("Parcels", "ship", participant)
     sent = Sent(created_at="2026-01-31T09:00:00.000Z", traceparent=f"00-{TRACE}-{SPAN}-01")
-    state = SagaState(status, OutboxEvent("parcels", "Shipped", "{}"), applied)
+    since = datetime(2026, 1, 31, 9, tzinfo=UTC)
+    state = SagaState(status, OutboxEvent("parcels", "Shipped", "{}"), since, applied)
 
     log_step("parcel shipped", sent, state, perf_counter(), parcelId="P-1")
 

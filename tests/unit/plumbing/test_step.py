@@ -17,6 +17,9 @@ CONSUMED = {"parcelId": "P-1", "grams": 5}
 PACKED = OutboxEvent("parcels", "Packed", json.dumps(CONSUMED), digest_of(CONSUMED))
 SHIPPED = OutboxEvent("parcels", "Shipped", "{}", digest_of({}))
 FORMER = OutboxEvent(PACKED.source, PACKED.detail_type, PACKED.detail)
+AT = datetime(2026, 1, 31, 9, tzinfo=UTC)
+PACKED_AT = datetime(2026, 1, 31, 8, tzinfo=UTC)
+FIRST = {"status": "PACKED", "at": "2026-01-31T08:00:00.000Z"}
 SHELF = Update(
     table="shelves",
     key={"shelf": "A"},
@@ -33,7 +36,7 @@ def client() -> Any:
 
 
 def _store(client: Any, outbox: OutboxEvent = PACKED, status: str = "PACKED") -> None:
-    item = {"parcelId": "P-1", "status": status, "outbox": to_builtins(outbox), "history": []}
+    item = {"parcelId": "P-1", "status": status, "outbox": to_builtins(outbox), "history": [FIRST]}
     put_new(client, "parcels", "parcelId", item)
 
 
@@ -44,7 +47,7 @@ def _ship(client: Any, *others: Update, consumed: Any = CONSUMED, final: bool = 
         expected="PACKED",
         consumed=consumed,
         status="SHIPPED",
-        at=datetime(2026, 1, 31, 9, tzinfo=UTC),
+        at=AT,
         adds={"van": "V-1"},
         final=final,
     )
@@ -61,13 +64,14 @@ def test_a_step_is_made_on_the_event_that_is_stored(
 
     state = _ship(client, *([SHELF] if together else []))
 
-    assert state == SagaState("SHIPPED", SHIPPED, applied=True)
+    assert state == SagaState("SHIPPED", SHIPPED, AT, applied=True)
     assert read(client, "parcels", {"parcelId": "P-1"}) == {
         "parcelId": "P-1",
         "status": "SHIPPED",
         "van": "V-1",
+        "openShard": "P",
         "outbox": to_builtins(SHIPPED),
-        "history": [{"status": "SHIPPED", "at": "2026-01-31T09:00:00.000Z"}],
+        "history": [FIRST, {"status": "SHIPPED", "at": "2026-01-31T09:00:00.000Z"}],
     }
     assert read(client, "shelves", {"shelf": "A"}) == {"shelf": "A", "full": together}
 
@@ -82,12 +86,30 @@ def test_the_last_event_of_a_saga_is_stored_without_a_digest(client: Any) -> Non
     assert "digest" not in item["outbox"]
 
 
+def test_a_step_clears_what_the_sweep_noted_of_the_last_one_and_reopens_what_it_gave_up(
+    client: Any,
+) -> None:
+    _store(client)
+    client.tables["parcels"]["P-1"] |= {
+        "openShard": {"S": "given-up"},
+        "nextAttemptAt": {"S": "2026-01-31T18:00:00.000Z"},
+        "resumes": {"N": "8"},
+    }
+
+    _ship(client)
+
+    item = read(client, "parcels", {"parcelId": "P-1"})
+    assert item is not None
+    assert item["openShard"] == "P"
+    assert not {"nextAttemptAt", "resumes"} & item.keys()
+
+
 def test_a_saga_that_has_moved_on_is_left_as_it_is(client: Any) -> None:
     _store(client, SHIPPED, status="SHIPPED")
 
     state = _ship(client)
 
-    assert state == SagaState("SHIPPED", SHIPPED, applied=False)
+    assert state == SagaState("SHIPPED", SHIPPED, PACKED_AT, applied=False)
 
 
 @pytest.mark.parametrize("outbox", [PACKED, FORMER], ids=["digest", "no digest"])

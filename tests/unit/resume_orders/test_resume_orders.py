@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plumbing.publish import PublishError
+from plumbing.step import format_timestamp
 from tests.world import ORDER_ID, STORED_AT, World, published
 
 OPEN = [
@@ -16,6 +16,7 @@ OPEN = [
     ("PAYMENT_CHARGED", "PaymentCharged"),
     ("PAYMENT_FAILED", "PaymentFailed"),
 ]
+OTHER = "00000000-0000-4000-8000-000000000000"
 LATE = STORED_AT + timedelta(minutes=5)
 
 
@@ -40,6 +41,8 @@ def test_a_stalled_order_is_published_again_byte_for_byte(
         "resumedOrders": 1,
         "givenUpOrders": 0,
         "leftOrders": 0,
+        "failedOrders": 0,
+        "failures": [],
         "gaveUp": [],
     }
 
@@ -146,11 +149,106 @@ def test_what_the_bus_does_not_take_is_due_again(
     world.store_order("CREATED")
     world.events.refusals = 1
 
-    with pytest.raises(PublishError):
-        _run(service, monkeypatch, LATE)
+    report = _run(service, monkeypatch, LATE)
     _run(service, monkeypatch, LATE + timedelta(minutes=4))
 
     assert world.published == [published("OrderCreated")]
+    assert report["failedOrders"] == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"outbox": {"S": "torn"}},
+        {"outbox": {"M": {"source": {"S": "orders"}}}},
+        {"history": {"L": []}},
+        {"history": {"L": [{"M": {"at": {"S": "yesterday"}}}]}},
+        {"status": {"M": {}}},
+        {"resumes": {"S": "many"}},
+        {"nextAttemptAt": {"S": "soon"}},
+    ],
+    ids=str,
+)
+def test_one_order_that_cannot_be_read_is_given_up_and_keeps_no_other_from_being_resumed(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, damage: dict[str, Any]
+) -> None:
+    world.store_order("CREATED", orderId=OTHER)
+    world.dynamodb.tables["orders"][OTHER] |= damage
+    world.store_order("CREATED")
+
+    report = _run(service, monkeypatch, LATE)
+    again = _run(service, monkeypatch, LATE + timedelta(minutes=1))
+
+    assert world.published == [published("OrderCreated")]
+    assert (report["gaveUp"], report["failedOrders"]) == ([OTHER], 1)
+    assert report["failures"][0].startswith(f"{OTHER}: ")
+    assert (again["gaveUp"], again["resumedOrders"], again["givenUpOrders"]) == ([], 0, 1)
+
+
+@pytest.mark.parametrize("created_at", ["2026-01-31", "yesterday", "9999-99-99T99:99:99.999Z"])
+def test_an_order_whose_time_cannot_be_read_is_resumed_like_any_other(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, created_at: str
+) -> None:
+    world.store_order("CREATED")
+    world.dynamodb.tables["orders"][ORDER_ID]["createdAt"] = {"S": created_at}
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert world.published == [published("OrderCreated")]
+    assert (report["resumedOrders"], report["oldestOverdueSeconds"]) == (1, 0)
+
+
+def test_one_order_that_the_bus_refuses_keeps_no_other_from_being_resumed(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED", orderId=OTHER, createdAt="2026-01-31T08:00:00.000Z")
+    world.store_order("CREATED")
+    world.events.refusals = 1
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert world.published == [published("OrderCreated")]
+    assert (report["resumedOrders"], report["failedOrders"]) == (1, 1)
+
+
+def test_an_index_that_lags_behind_counts_no_resume_that_is_not_due(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    lagging = list(service.orders.open(LATE, timedelta(minutes=4)))
+    monkeypatch.setattr(service.orders, "open", lambda *_: lagging)
+
+    for minute in range(8):
+        _run(service, monkeypatch, LATE + timedelta(minutes=minute))
+
+    assert len(world.published) == 2
+    assert world.order()["resumes"] == 2
+
+
+@pytest.mark.parametrize("hours", [1, 24, 24 * 365 * 50])
+def test_an_order_whose_clock_was_ahead_is_found(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    ahead = format_timestamp(STORED_AT + timedelta(hours=hours))
+    world.store_order("CREATED", createdAt=ahead)
+    world.dynamodb.tables["orders"][ORDER_ID]["history"]["L"][0]["M"]["at"] = {"S": ahead}
+
+    report = _run(service, monkeypatch, LATE)
+    by_hand = _run(service, monkeypatch, LATE, allOpen=True)
+
+    assert (report["resumedOrders"], by_hand["resumedOrders"]) == (1, 1)
+
+
+def test_an_order_deferred_by_a_clock_that_was_ahead_is_found(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    ahead = format_timestamp(STORED_AT + timedelta(days=365))
+    world.dynamodb.tables["orders"][ORDER_ID]["nextAttemptAt"] = {"S": ahead}
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert report["resumedOrders"] == 1
 
 
 def test_a_run_is_bounded_and_takes_the_oldest_first(
@@ -176,8 +274,8 @@ def test_finding_what_is_due_reads_nothing_of_orders_that_ended(
 
     _run(service, monkeypatch, LATE)
 
-    # Sixteen partitions of open orders, and the one of those given up.
-    assert world.dynamodb.calls == ["Query"] * 17
+    # Twice each of sixteen partitions of open orders, and the one of those given up.
+    assert world.dynamodb.calls == ["Query"] * 33
 
 
 def test_a_run_leaves_its_numbers_in_the_log_as_metrics(
@@ -193,7 +291,7 @@ def test_a_run_leaves_its_numbers_in_the_log_as_metrics(
     line = json.loads(capsys.readouterr().out)
     [metrics] = line.pop("_aws")["CloudWatchMetrics"]
     assert metrics["Dimensions"] == [["bus"]]
-    assert {metric["Name"] for metric in metrics["Metrics"]} == set(report) - {"gaveUp"}
+    assert {metric["Name"] for metric in metrics["Metrics"]} == set(report) - {"gaveUp", "failures"}
     assert line.pop("coldStart") in (True, False)
     assert line == {"level": "INFO", "message": "orders resumed", "bus": "bus", **report}
 
