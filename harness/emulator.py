@@ -159,6 +159,8 @@ def end_orphans(home: Path) -> bool:
                 os.kill(pid, signal.SIGKILL)
         ended = True
         time.sleep(0.02)
+    for pid in list(_children):
+        _is_reaped(pid)
     return ended
 
 
@@ -212,11 +214,16 @@ def _stop_group(group: int) -> None:
             os.killpg(group, ending)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline:
-            if group in _children and _children[group].poll() is not None:
-                del _children[group]
-            if _is_gone(group):
+            if _is_reaped(group) and _is_gone(group):
                 return
             time.sleep(0.02)
+
+
+def _is_reaped(pid: int) -> bool:
+    """Return whether a process is no child of this one, any more."""
+    if pid in _children and _children[pid].poll() is not None:
+        del _children[pid]
+    return pid not in _children
 
 
 def _is_gone(group: int) -> bool:

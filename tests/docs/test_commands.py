@@ -100,7 +100,6 @@ def test_the_page_is_served_until_it_is_ended(running: Environment, tmp_path: Pa
         env=os.environ | {"SAGA_FILES": str(tmp_path), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     first = process.stdout.readline()

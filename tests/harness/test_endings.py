@@ -367,8 +367,6 @@ def _stay(
     home: Path, *arguments: str, ignoring: signal.Signals | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
     def prepare() -> None:
-        # Tests that run in the background ignore Ctrl-C, and so would be what they start.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         if ignoring:
             signal.signal(ignoring, signal.SIG_IGN)
 

@@ -73,8 +73,6 @@ class Checkout:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Tests that run in the background ignore Ctrl-C, and so would what they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def set_up(self, **settings: str) -> tuple[int | None, str, str]:
@@ -207,10 +205,9 @@ def test_an_interrupted_set_up_leaves_the_working_environment(
         index.settimeout(60)
         url = f"http://127.0.0.1:{index.getsockname()[1]}/"
         process = checkout.start(PIP_NO_INDEX="0", PIP_INDEX_URL=url, NO_PROXY="127.0.0.1")
-        asked, _ = index.accept()  # now pip waits for an answer
-        process.send_signal(ending)
-        _, errors = process.communicate(timeout=60)
-        asked.close()
+        with index.accept()[0]:  # now pip waits for an answer
+            process.send_signal(ending)
+            _, errors = process.communicate(timeout=60)
 
     assert (process.returncode, errors.splitlines()[-1]) == (
         130,
