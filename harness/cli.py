@@ -66,6 +66,8 @@ def _ended_by_signals() -> Iterator[None]:
         pass
     finally:
         has_ended = True
+        # One that is still to come would end the interpreter itself, amid its own end.
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _is_interrupted() -> bool:
@@ -78,6 +80,7 @@ def _is_interrupted() -> bool:
 
 def _run(arguments: list[str]) -> int:
     call = parser().parse_args(arguments)
+    terminal.go_on_unread(call.acts)
     if getattr(call, "aws", False):
         return _run_on_aws(call)
     with environment.explained(call.home):
@@ -112,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         text = (command.run.__doc__ or "").rstrip(".")
         one = added.add_parser(command.name, help=text[:1].lower() + text[1:], description=text)
-        one.set_defaults(run=command.run)
+        one.set_defaults(run=command.run, acts=command.acts)
         command.options(one)
         if command.deployed:
             add_prefix(one)

@@ -148,12 +148,9 @@ def ask(
             body += chunk
             if len(body) > MAX_BYTES or time.monotonic() > deadline:
                 raise httpx.ReadError("the response does not end")
-    return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=body)
-
-
-def _plain(headers: httpx.Headers) -> dict[str, str]:
-    """Return the headers without those that tell how to read the body."""
-    return {name: value for name, value in headers.items() if name != "content-encoding"}
+    # As they came, in whatever encoding; the body is taken as it is, whatever they call it.
+    headers_as_sent = [one for one in answer.headers.raw if one[0].lower() != b"content-encoding"]
+    return httpx.Response(answer.status_code, headers=headers_as_sent, content=body)
 
 
 def is_on_this_machine(url: str) -> bool:

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from harness.connect import PYTHON, environment, session
 from harness.emulator import ROOT
 from harness.errors import UserError
+from harness.logs import REFUSALS
 from harness.names import PREFIX, stack_name
 from harness.saga import SERVICES
 
@@ -137,7 +138,7 @@ def startup_failures(endpoint: str, prefix: str = PREFIX) -> Iterator[str]:
     for service in SERVICES:
         response = functions.invoke(FunctionName=stack_name(service, prefix), Payload=b"{}")
         error = json.loads(response["Payload"].read() or b"{}")
-        refuses = error.get("errorType") in ("EnvelopeError", "KeyError")
+        refuses = f"{error.get('errorType')}: {error.get('errorMessage')}".startswith(REFUSALS)
         if "FunctionError" in response and not refuses:
             yield f"{service} does not start: {str(error.get('errorMessage', error))[:300]}"
 

@@ -77,10 +77,9 @@ def find(home: Path, prefix: str = PREFIX) -> Environment | None:
 
 def started(home: Path) -> Environment | None:
     """Return the environment that was started under this home and runs, of any prefix, or None."""
-    try:
-        environment = msgspec.json.decode(_state(home).read_bytes(), type=Environment)
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None  # nothing was started here, or it was stopped
+    environment = _noted(home)
+    if environment is None:
+        return None
     gone = environment.emulator is not None and not environment.emulator.lives(home)
     return None if gone else environment
 
@@ -93,9 +92,16 @@ def note(home: Path, environment: Environment) -> None:
     beside.rename(_state(home))
 
 
-def was_stopped(home: Path) -> bool:
-    """Return whether `down` ended what ran here."""
-    return not _state(home).exists()
+def is_noted(home: Path, environment: Environment) -> bool:
+    """Return whether it is this one that was started here last, and `down` did not end it."""
+    return _noted(home) == environment
+
+
+def _noted(home: Path) -> Environment | None:
+    try:
+        return msgspec.json.decode(_state(home).read_bytes(), type=Environment)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None  # nothing was started here, or it was stopped
 
 
 def require(home: Path, prefix: str = PREFIX) -> Environment:
@@ -158,7 +164,7 @@ def explained(home: Path) -> Iterator[None]:
             raise
         raise UserError(
             f"{path} cannot be used ({error.strerror}): give a folder that you may write to "
-            "with --home."
+            "with --home, or SAGA_FILES."
         ) from error
 
 
@@ -284,11 +290,14 @@ def compose_endpoint() -> str:
 
 def settings(folder: Path) -> dict[str, str | None]:
     """Return the settings in a folder's .env, as Compose reads them; raises UserError."""
+    path = folder / ".env"
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")  # a pipe would be waited for
         # Windows's editors begin a file with a mark of its encoding.
-        return dotenv_values(folder / ".env", encoding="utf-8-sig")
+        return dotenv_values(path, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / '.env'} cannot be read: {error}.") from error
+        raise UserError(f"{path} cannot be read: {error}.") from error
 
 
 def _state(home: Path) -> Path:

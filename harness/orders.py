@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -52,10 +53,15 @@ class Accepted(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """A step that an order made."""
+    """A step that an order made, at a time that all who read it here take."""
 
     status: str
-    at: datetime
+    at: str
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless it names a point in time."""
+        if datetime.fromisoformat(self.at).tzinfo is None:
+            raise ValueError("a time without a zone")
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -79,6 +85,10 @@ class Problem(msgspec.Struct, frozen=True):
     errors: list[FieldError] = []
 
 
+class Refused(UserError):
+    """The API does not take an order as it is."""
+
+
 class NotEnded(Exception):
     """An order did not end in time; carries its record."""
 
@@ -96,6 +106,7 @@ class Orders:
     def __init__(self, url: str, *, configured: bool = False) -> None:
         self._url = checked_url(url)
         self._http = http(self._url, configured=configured)
+        self._closed = threading.Event()
 
     def __enter__(self) -> Orders:
         return self
@@ -109,15 +120,20 @@ class Orders:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what waits for an order elsewhere does so no longer."""
+        self._closed.set()
         self._http.close()
 
     def place(self, order: Request) -> str:
-        """Place an order and return its id; raises UserError with the API's message."""
+        """Place an order and return its id.
+
+        Raises UserError with the API's message, and Refused when the order itself is at fault.
+        """
         body, key = msgspec.json.encode(order), {"Idempotency-Key": str(uuid4())}
         answer = self._ask("POST", "/orders", body, key)
         if answer.status_code != httpx.codes.ACCEPTED:
-            raise UserError(f"The order was refused: {self._problem(answer)}")
+            kind = Refused if answer.is_client_error else UserError
+            raise kind(f"The order was refused: {self._problem(answer)}")
         return str(self._decoded(answer, Accepted).order_id)
 
     def find(self, order_id: str) -> dict[str, Any]:
@@ -126,8 +142,7 @@ class Orders:
         if answer.status_code != httpx.codes.OK:
             raise UserError(f"No record of order {order_id}: {self._problem(answer)}")
         self._decoded(answer, Record)
-        record: dict[str, Any] = answer.json()
-        return record
+        return self._decoded(answer, dict[str, Any])
 
     def follow(self, order_id: str, seconds: float) -> Iterator[dict[str, Any]]:
         """Yield an order's record after each of its steps, until it has ended.
@@ -145,7 +160,8 @@ class Orders:
                 return
             if time.monotonic() > deadline:
                 raise NotEnded(record)
-            time.sleep(POLL_SECONDS)
+            if self._closed.wait(POLL_SECONDS):
+                raise NotEnded(record)
 
     def ended(self, order_id: str, seconds: float = 60) -> dict[str, Any]:
         """Follow an order to its end and return its final record. Raises NotEnded."""
@@ -159,7 +175,8 @@ class Orders:
 
         They come in the order in which they end.
         """
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
             ids = list(pool.map(self.place, requests))
             followed = {pool.submit(self.ended, order_id, seconds): order_id for order_id in ids}
             for done in as_completed(followed):
@@ -167,6 +184,9 @@ class Orders:
                     yield followed[done], done.result()
                 except NotEnded as error:
                     yield followed[done], error
+        finally:
+            # An interrupt waits neither for what is not begun nor for orders that do not end.
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(
         self,
@@ -189,7 +209,7 @@ class Orders:
             pause = retry_pause(answer.headers.get("Retry-After", ""))
             if pause > LONGEST_PAUSE:
                 raise UserError(f"The orders' API is not available: try again in {pause:.0f} s.")
-            time.sleep(pause)
+            self._closed.wait(pause)
         return answer
 
     def _decoded(self, answer: httpx.Response, kind: type[Kind]) -> Kind:
@@ -210,7 +230,8 @@ class Orders:
             wrong = [f"{one.pointer[2:]}: {one.detail}" for one in problem.errors]
             return f"{problem.detail} {'; '.join(wrong)}".strip()
         # Of API Gateway itself, or of something else.
-        return f"{self._url} responds HTTP {answer.status_code} {answer.text[:200]}".strip()
+        begins = answer.content[:200].decode(errors="replace")
+        return f"{self._url} responds HTTP {answer.status_code} {begins}".strip()
 
 
 def checked_id(text: str) -> str:

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from rich.console import Console
@@ -32,6 +32,8 @@ from plumbing.untrusted import printable
 
 
 class _Console(Console):
+    goes_on_unread = False
+
     def on_broken_pipe(self) -> None:
         raise  # what rich handles while it calls this: it would end the program with 1
 
@@ -46,7 +48,7 @@ def run(command: Callable[[], int]) -> int:
     """
     _write_what_can_be_shown()
     try:
-        code = command()
+        code = _code(command)
         with _writing():
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -56,6 +58,19 @@ def run(command: Callable[[], int]) -> int:
     except BrokenPipeError:  # of `| head`
         return 0
     return code
+
+
+def _code(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except SystemExit as ended:  # argparse's, after a help or a wrong call
+        _flush_problems()
+        return int(ended.code or 0)
+
+
+def go_on_unread(goes_on: bool) -> None:
+    """Let what follows be done to its end, or not, when nobody reads the output any more."""
+    _console.goes_on_unread = goes_on
 
 
 def say(*parts: str | tuple[str, str], end: str = "\n") -> None:
@@ -77,8 +92,18 @@ def say_json(value: object, indent: int | None = None) -> None:
 def complain(problem: object) -> None:
     """Print a problem as one line to the standard error, and not into a line that was begun."""
     begun = "\n" if _console.is_terminal else ""
-    with contextlib.suppress(OSError):  # then nobody is told, but by the exit code
-        print(f"{begun}saga: {printable(str(problem), None)}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(f"{begun}saga: {printable(str(problem), None)}", file=sys.stderr)
+    _flush_problems()
+
+
+def _flush_problems() -> None:
+    """Write what was complained of; where that cannot be, the exit code alone tells of it."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
 
 
 def _write_what_can_be_shown() -> None:
@@ -103,10 +128,17 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         if isinstance(error, BrokenPipeError):
+            if _console.goes_on_unread:
+                return
             raise
         raise UserError(f"The output cannot be written ({error.strerror}).") from error
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written there, which Python does at its end, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Progress:

@@ -33,12 +33,14 @@ class Command:
     """A command: its function, whose docstring is its help, and the function that adds its options.
 
     The function returns the exit code. A `deployed` command speaks to a deployment, local or on
-    AWS, and has the option --prefix.
+    AWS, and has the option --prefix. One that `acts` goes on when nobody reads its output, as
+    behind `| head`; any other has nothing left to do then.
     """
 
     run: Callable[[argparse.Namespace], int]
     options: Callable[[argparse.ArgumentParser], None] = no_options
     deployed: bool = True
+    acts: bool = False
 
     @property
     def name(self) -> str:
@@ -147,11 +149,11 @@ def moment(text: str) -> datetime:
         if ago:
             return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * SECONDS[ago[2]])
         when = datetime.fromisoformat(text)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"give a time such as 2026-01-31T09:00:00Z, or how long ago, such as 15m; not {text}"
         ) from None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _whole(text: str, least: int = -WIDEST, most: int = WIDEST) -> int:

@@ -40,12 +40,14 @@ def up(call: argparse.Namespace) -> int:
     try:
         while process.lives(call.home):
             time.sleep(0.5)
-        if not environment.was_stopped(call.home):
+        if environment.is_noted(call.home, started):
             raise UserError(f"The emulator ended by itself: {emulator.last_line(call.home)}")
         say("Stopped by `saga down`.")
         return 0
     finally:
-        environment.down(call.home)
+        # What another command started here since is not this one's to stop.
+        if environment.is_noted(call.home, started):
+            environment.down(call.home)
 
 
 def down(call: argparse.Namespace) -> int:
@@ -154,11 +156,11 @@ def _print_api(url: str) -> None:
 
 
 COMMANDS = (
-    Command(up, _up_options),
+    Command(up, _up_options, acts=True),
     Command(down),
-    Command(demo, deployed=False),
-    Command(deploy, _deploy_options),
-    Command(build, add_services, deployed=False),
-    Command(provision, _provision_options),
+    Command(demo, deployed=False, acts=True),
+    Command(deploy, _deploy_options, acts=True),
+    Command(build, add_services, deployed=False, acts=True),
+    Command(provision, _provision_options, acts=True),
     Command(logs, add_services),
 )

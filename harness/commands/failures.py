@@ -103,6 +103,6 @@ def resume(call: argparse.Namespace) -> int:
 
 COMMANDS = (
     Command(failures, _failures_options),
-    Command(redrive, _redrive_options),
-    Command(resume, add_aws),
+    Command(redrive, _redrive_options, acts=True),
+    Command(resume, add_aws, acts=True),
 )

@@ -21,7 +21,7 @@ from harness.connect import is_on_this_machine
 from harness.deploy import startup_failures
 from harness.errors import UserError
 from harness.logs import errors
-from harness.orders import SCENARIOS, NotEnded, Orders, Request
+from harness.orders import SCENARIOS, NotEnded, Orders, Refused, Request
 from harness.saga import SERVICES
 from harness.terminal import OrderProgress, OrderSummary, say, show_record
 
@@ -44,6 +44,8 @@ def trigger(call: argparse.Namespace) -> int:
     with _orders(call) as orders:
         try:
             code = place_and_follow(orders, _requests(call), call.timeout)
+        except Refused:
+            raise  # the order is at fault, and no function
         except UserError:
             _show_errors(call)
             raise
@@ -160,7 +162,7 @@ def _orders(call: argparse.Namespace) -> Orders:
 
 
 COMMANDS = (
-    Command(trigger, _trigger_options),
+    Command(trigger, _trigger_options, acts=True),
     Command(order, _order_options),
     Command(stock, _stock_options),
 )

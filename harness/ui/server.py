@@ -17,7 +17,7 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -97,7 +97,7 @@ def app(live: Live, address: str) -> Starlette:
 
 
 def uvicorn_config(served: ASGIApp) -> uvicorn.Config:
-    """Return uvicorn's settings: no log, no lifespan, no server header."""
+    """Return uvicorn's settings: no log but of faults of ours, no lifespan, no server header."""
     return uvicorn.Config(
         served,
         loop="asyncio",
@@ -105,6 +105,7 @@ def uvicorn_config(served: ASGIApp) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
@@ -314,6 +315,8 @@ def _button(live: Live, press: Press) -> Endpoint:
             return _json(200, await press(live, asked))
         except MalformedError as error:
             return _problem(400, "Malformed request", f"Send a JSON object: {error}.")
+        except ClientDisconnect:
+            return _problem(400, "Malformed request", "The body has not come whole.")
         except UserError as error:
             return _problem(409, "Not done", str(error))
         except (BotoCoreError, ClientError, PublishError) as error:

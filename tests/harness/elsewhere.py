@@ -51,9 +51,9 @@ def _serve(server: socket.socket, respond: bytes | Respond) -> None:
             if isinstance(respond, bytes):
                 connection.recv(65536)
                 connection.sendall(respond)
-                # Otherwise what was not read of a request resets the connection.
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):
-                    pass
             else:
                 respond(connection)
+            # Otherwise what was not read of a request resets the connection.
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass

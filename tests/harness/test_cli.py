@@ -14,9 +14,12 @@ import pytest
 from harness import environment
 from harness.cli import COMMANDS, parser
 from harness.connect import session
+from harness.deploy import startup_failures
 from harness.emulator import ROOT
+from harness.logs import errors
 from harness.names import PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders
+from harness.saga import SERVICES
 from tests.e2e.shop import eventually
 
 NO_ORDER = "00000000-0000-4000-8000-00000000000a"
@@ -104,6 +107,17 @@ def test_trigger_shows_the_status_of_an_order_that_did_not_end_in_time(running: 
 
     assert stuck.returncode == 1
     assert "did not end in 0.5 s: order is now INVENTORY_RESERVED, since 20" in stuck.stdout
+
+
+def test_no_service_is_accused_of_what_an_order_or_the_command_itself_did(running: Path) -> None:
+    refused = _saga(running, "trigger", "--quantity", "0")
+    started = _started(running)
+    probed = list(startup_failures(started.endpoint))
+    logged = errors(started.endpoint, SERVICES)
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert probed == []
+    assert [line for line in logged if "requestContext" in line or "EnvelopeError" in line] == []
 
 
 def test_trigger_shows_why_the_api_refuses_an_order(running: Path) -> None:

@@ -1,11 +1,14 @@
 """What ends badly is found again: by the next command, whatever is left of its notes."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +19,7 @@ from harness import emulator, environment
 from harness.emulator import ROOT, Emulator
 from harness.environment import Environment
 from tests.e2e.shop import eventually
+from tests.harness.elsewhere import listening, response
 
 
 @pytest.fixture
@@ -58,34 +62,26 @@ def test_a_closed_terminal_ends_a_command_as_ctrl_c_does(
 
 
 def test_an_interrupt_that_python_drops_is_given_again() -> None:
-    program = """
-import io, signal, time
-from harness import cli
-from harness.commands.command import Command
-
+    ran = _run_with(
+        """
 class Response(io.BufferedIOBase):
     def close(self):
         signal.raise_signal(signal.SIGHUP)
 
-def lose(_):
+def command(_):
     Response()  # is finalized at once, and Python drops what that raises
     print("lost", flush=True)
     time.sleep(60)
-
-cli.COMMANDS = (Command(lose, deployed=False),)
-raise SystemExit(cli.main(["lose"]))
 """
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'services'}"},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
     )
 
-    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "lost\n", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "lost\n(0.0, 0.0)\n", "")
+
+
+def test_no_signal_is_still_to_come_when_a_command_has_ended() -> None:
+    ran = _run_with("def command(_): signal.raise_signal(signal.SIGINT)")
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "(0.0, 0.0)\n", "")
 
 
 def test_a_command_that_outlives_its_terminal_is_left_alone(home: Path) -> None:
@@ -115,6 +111,47 @@ def test_what_a_killed_command_leaves_is_stopped_by_down(
     first, second = _down(home), _down(home)
 
     assert (first, second) == ("Stopped.\n", "Nothing was running.\n")
+
+
+def test_an_up_that_was_suspended_leaves_what_was_started_here_since(home: Path) -> None:
+    with _stay(home, "up") as process:
+        eventually(lambda: environment.find(home))
+        process.send_signal(signal.SIGSTOP)
+        stopped = _down(home)
+        started, newer = environment.up(home, None, lambda _: None)
+        process.send_signal(signal.SIGCONT)
+        told, _ = process.communicate(timeout=60)
+
+        assert (stopped, process.returncode) == ("Stopped.\n", 0)
+        assert "Stopped by `saga down`." in told
+        assert newer.lives(home)
+        assert environment.find(home) == started
+
+
+def test_many_orders_that_do_not_end_are_not_waited_for_after_ctrl_c(home: Path) -> None:
+    asked = threading.Event()
+    created = {
+        "status": "CREATED",
+        "history": [{"status": "CREATED", "at": "2026-01-31T09:00:00Z"}],
+    }
+    body = json.dumps({"orderId": str(UUID(int=1)), **created}).encode()
+
+    def respond(connection: socket.socket) -> None:
+        if connection.recv(65536).startswith(b"GET"):
+            asked.set()
+            connection.sendall(response(body))
+        else:
+            connection.sendall(response(body, "202 Accepted"))
+
+    with (
+        listening(respond) as url,
+        _stay(home, "trigger", "--count", "40", "--timeout", "9000", "--api-url", url) as process,
+    ):
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (130, "")
 
 
 def test_an_up_after_all_files_are_gone_leaves_one_emulator(
@@ -358,6 +395,29 @@ def _saga(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
+    )
+
+
+def _run_with(command: str) -> subprocess.CompletedProcess[str]:
+    """Run `saga` with this as its command, and print what alarm is set in the end."""
+    program = f"""
+import io, signal, time
+from harness import cli
+from harness.commands.command import Command
+{command}
+cli.COMMANDS = (Command(command, deployed=False),)
+code = cli.main(["command"])
+print(signal.getitimer(signal.ITIMER_REAL))
+raise SystemExit(code)
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'services'}"},
+        capture_output=True,
+        text=True,
+        timeout=50,
         check=False,
     )
 

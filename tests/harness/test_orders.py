@@ -1,5 +1,6 @@
 """Placing and following orders as a good customer does, also where there is no such API."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from harness import emulator
 from harness.connect import ask, checked_url, http
 from harness.errors import UserError
 from harness.orders import SCENARIOS, TRIES, Orders, retry_pause
+from harness.terminal import show_record
 from tests.harness.elsewhere import Respond, endless, listening, response
 
 ORDER = str(UUID(int=2**127))
@@ -162,6 +164,8 @@ def test_an_id_is_found_in_any_case(shop: Shop) -> None:
         b'{"status": "CREATED", "history": []}',
         b'{"status": "CREATED", "history": [{}]}',
         b'{"status": "CREATED", "history": [{"status": "CREATED", "at": "yesterday"}]}',
+        b'{"status": "CREATED", "history": [{"status": "CREATED", "at": "2026-01-31T09:00:00"}]}',
+        b'{"status": "A", "history": [{"status": "A", "at": "2026-01-01 00:00:01.123456789z"}]}',
         b'{"status": ["CREATED"], "history": 1}',
         b"\xff\xfe",
         b"[" * 100_000,
@@ -194,6 +198,10 @@ def test_a_response_of_something_else_is_one_sentence(body: bytes, headers: list
         ("405 Method Not Allowed", b"", "text/plain"),
         ("429 Too Many Requests", b'{"message": "Too Many Requests"}', "application/json"),
         ("500 Oops", b"\xff", "text/plain; charset=utf-8"),
+        *(
+            ("500 Oops", b"61", f"text/plain; charset={odd}")
+            for odd in ("hex", "undefined", "idna")
+        ),
         ("301 Moved", b"", "text/html"),
         ("422 No", b"{}", "application/problem+json"),
         ("422 No", b'{"detail": "x", "errors": {}}', "application/problem+json"),
@@ -209,6 +217,31 @@ def test_a_refusal_by_something_else_is_one_sentence(status: str, body: bytes, k
 
     assert url in str(found.value)
     assert url in str(placed.value)
+
+
+@pytest.mark.parametrize("more", ["1" * 5000, "1e999", "[" * 500 + "]" * 500])
+def test_a_record_with_more_than_we_know_can_be_shown(more: str) -> None:
+    record = json.dumps(RECORD)[:-1] + f', "more": {more}}}'
+
+    with listening(response(record.encode())) as url, Orders(url) as orders:
+        try:
+            show_record(orders.find(ORDER))
+        except UserError as error:
+            assert "is not the orders' API" in str(error)  # noqa: PT017  # either is right
+
+
+@pytest.mark.parametrize("header", ["X-Name: caf\u00e9", "X-Name: \u8336", "Retry-After: \u0663"])
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+def test_a_header_may_have_any_characters(header: str, status: str) -> None:
+    body = json.dumps(RECORD).encode()
+
+    with listening(response(body, status, header)) as url:
+        assert emulator.answers(url) is False
+        with (
+            Orders(url) as orders,
+            contextlib.nullcontext() if status == "200 OK" else pytest.raises(UserError),
+        ):
+            assert orders.find(ORDER)["status"] == RECORD["status"]
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -96,3 +96,10 @@ def test_an_odd_port_is_one_sentence(monkeypatch: pytest.MonkeyPatch, odd: str) 
 
     with pytest.raises(UserError, match="EMULATOR_PORT is not right"):
         environment.find(environment.HOME)
+
+
+def test_settings_that_are_no_file_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env")
+
+    with pytest.raises(UserError, match=r"\.env cannot be read: it is no file\.$"):
+        settings(tmp_path)

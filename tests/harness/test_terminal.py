@@ -6,8 +6,10 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -116,17 +118,57 @@ def test_every_sku_is_listed_as_it_is(home: Path, running: Environment) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["trigger"], ["stock"], ["logs"], ["trace", "--open"], ["failures"], ["resume"]]
+    "arguments",
+    [
+        *(["trigger"], ["stock"], ["logs"], ["trace", "--open"], ["failures"], ["resume"]),
+        *(["--help"], ["trigger", "--help"]),
+    ],
 )
 def test_a_reader_that_has_gone_ends_a_command_well(
     home: Path, running: Environment, arguments: list[str]
 ) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "wb") as output:
+    with _unread() as output:
         called = _saga("--home", home, *arguments, stdout=output)
 
     assert (called.returncode, called.stderr) == (0, "")
+
+
+def test_what_a_command_does_is_done_also_when_nobody_reads(tmp_path: Path) -> None:
+    with _unread() as output:
+        called = _saga("--home", tmp_path, "up", "--detach", stdout=output)
+        found = environment.find(tmp_path)
+        ordered = _saga("--home", tmp_path, "trigger", "--scenario", "all", stdout=output)
+        listed = _saga("--home", tmp_path, "logs")
+        environment.down(tmp_path)
+
+    assert (called.returncode, called.stderr, bool(found)) == (0, "", True)
+    assert (ordered.returncode, ordered.stderr) == (0, "")
+    assert "INVENTORY_RELEASED" in listed.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["trigger", "--help"]])
+def test_a_help_that_cannot_be_written_is_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as output:
+        called = _saga(*arguments, stdout=output)
+
+    assert (called.returncode, called.stderr) == (
+        1,
+        "saga: The output cannot be written (No space left on device).\n",
+    )
+
+
+@pytest.mark.parametrize(("arguments", "status"), [("no-such", 2), ("stock no-such", 1)])
+def test_what_cannot_be_complained_of_is_told_by_the_exit_code(
+    home: Path, running: Environment, arguments: str, status: int
+) -> None:
+    called = subprocess.run(
+        ["sh", "-c", f'exec "$@" {arguments} 2>/dev/full', "sh", ROOT / "saga", "--home", home],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (called.returncode, called.stdout) == (status, b"")
 
 
 @pytest.mark.parametrize("arguments", [["trigger"], ["stock"], ["failures", "--json"], ["down"]])
@@ -226,6 +268,14 @@ def test_a_command_that_fails_says_so_and_returns_1(capsys: pytest.CaptureFixtur
 
     assert terminal.run(command) == 1
     assert capsys.readouterr().err == "saga: It is\\nso.\n"
+
+
+@contextmanager
+def _unread() -> Iterator[IO[bytes]]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as output:
+        yield output
 
 
 def _locale(folder: Path) -> Mapping[str, str]:

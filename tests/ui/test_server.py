@@ -98,6 +98,21 @@ def test_another_site_cannot_press_a_button(page: Page, headers: dict[str, str])
     )
 
 
+def test_a_client_that_hangs_up_and_one_that_sends_no_http_are_nobodys_trouble(home: Path) -> None:
+    with serving(home) as page:
+        host, port = page.url.removeprefix("http://"), int(page.url.rpartition(":")[2])
+        whole = f"POST /do/place HTTP/1.1\r\nHost: {host}\r\nOrigin: {page.url}\r\n"
+        for sent in (f"{whole}Content-Length: 100\r\n\r\n{{}}", "no HTTP\r\n\r\n", f"{whole}\0"):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(sent.encode())
+        upgrade = httpx.get(page.url, headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+
+        ended = page.end(signal.SIGINT)
+
+    assert upgrade.status_code == 200
+    assert ended == (130, "")
+
+
 @pytest.mark.parametrize(
     ("what", "asked", "status", "detail"),
     [
