@@ -44,7 +44,8 @@ _console = _Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 def run(command: Callable[[], int]) -> int:
     """Run a command that prints by this module; return its exit code.
 
-    That is 1, with one sentence, for a UserError, and 0 when the reader of the output has gone.
+    That is 1, with one sentence, for a UserError, and 0 when the reader of the output has gone from
+    a command that only prints.
     """
     _write_what_can_be_shown()
     try:
