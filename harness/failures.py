@@ -117,7 +117,7 @@ def _undelivered(payload: bytes, attributes: Mapping[str, str]) -> Failure:
         event=event,
         order_id=order_id,
         kind="transient",
-        reason=f"not delivered: {_one_line(reason) or 'no reason is given'}",
+        reason=f"not delivered: {_one_line(reason)}",
     )
 
 
@@ -132,7 +132,8 @@ def _names(payload: bytes) -> tuple[str, str | None] | None:
 
 
 def _one_line(parts: Sequence[str | None]) -> str:
-    return " ".join(": ".join(part for part in parts if part).split())[:300]
+    line = " ".join(": ".join(part for part in parts if part).split())
+    return line[:300] or "no reason is given"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.failures import unwrap
@@ -29,6 +29,7 @@ responses = st.fixed_dictionaries({}, optional={"errorType": values, "errorMessa
     ),
     attributes=st.dictionaries(st.sampled_from(["ERROR_CODE", "ERROR_MESSAGE"]), texts),
 )
+@example(json.dumps({**RECORD, "responsePayload": {"errorType": "\u2028"}}), {})
 def test_every_message_is_a_failure(body: str, attributes: dict[str, str]) -> None:
     failure = unwrap(body, attributes)
 
