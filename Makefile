@@ -5,16 +5,13 @@ PY := .venv/bin/python -X utf8
 INSTALL := PYTHON="$(PYTHON)" requirements/install
 SIMULATION := PYTHONPATH=.:services $(PY) -m tests.simulation
 SERVICES := $(notdir $(wildcard services/*))
-override SAGA_PREFIX := $(or $(SAGA_PREFIX),order-saga)
-export SAGA_PREFIX
 # A person's settings of Python, such as PYTHONHOME and PYTHONOPTIMIZE, are not for what runs here.
 unexport $(filter PYTHON%,$(.VARIABLES))
 
-# The 3.x line of this package is older, and refuses what today's library synthesizes.
-CDK := npx --yes aws-cdk@2.1148.1
+DEPLOY_OPTIONS = $(if $(ANYWAY),--anyway) $(if $(filter aws,$(TO)),--aws)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup build contracts flow explore story simulate fuzz reliability evolution changes \
+.PHONY: help demo test check up ui down setup deploy build contracts flow explore story simulate fuzz reliability evolution changes \
 	picture measure-ui bench pins clean
 
 help: ## list what can be made
@@ -43,9 +40,11 @@ ui: setup ## serve a page that shows the running saga live, and prints its URL
 down: setup ## stop the local environment
 	@./saga down
 
-deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws: by your credentials; ANYWAY=1)
-	@./saga deploy $* $(if $(ANYWAY),--anyway) $(if $(filter aws,$(TO)),--check)
-	@$(if $(filter aws,$(TO)),$(CDK) deploy --exclusively -c prefix=$(SAGA_PREFIX) $(SAGA_PREFIX)-$(subst _,-,$*))
+deploy: setup ## deploy everything (TO=aws: by your credentials; ANYWAY=1)
+	@./saga deploy $(DEPLOY_OPTIONS)
+
+deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws; ANYWAY=1)
+	@./saga deploy $* $(DEPLOY_OPTIONS)
 
 build: setup ## build the images of all services (needs Docker)
 	@./saga build

@@ -68,13 +68,14 @@ def session() -> boto3.Session:
     return boto3.Session("test", "test", region_name=REGION, botocore_session=core)
 
 
-def aws_session() -> boto3.Session:
+def aws_session(region: str | None = None) -> boto3.Session:
     """Return a session on AWS by all that a person configured, AWS_REGION included.
 
-    botocore itself knows only AWS_DEFAULT_REGION. Raises UserError without credentials or region.
+    botocore itself knows only AWS_DEFAULT_REGION. A deployment's own region, in its settings, comes
+    before that. Raises UserError without credentials or region.
     """
     with readable():
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if session.get_credentials() is None:
             raise UserError("There are no AWS credentials: log in to AWS or set AWS_PROFILE first.")
         if session.region_name is None:

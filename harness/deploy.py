@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import io
 import json
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 STACK_SECONDS = 120
-# Parameters of the templates for what emulators do not have.
-ON_EMULATORS = {"SaveQueries": "no"}
 
 
 def architecture() -> str:
@@ -42,31 +41,43 @@ def architecture() -> str:
     return os.environ.get("SAGA_ARCHITECTURE") or ("arm64" if is_arm else "x86_64")
 
 
-def synthesize(folder: Path, prefix: str = PREFIX) -> Path:
-    """Synthesize the CDK app, unless nothing it reads has changed; return where the result is."""
+def synthesize(
+    folder: Path, prefix: str = PREFIX, *, root: Path = ROOT, to_aws: bool = False
+) -> Path:
+    """Synthesize the CDK app of a tree, unless nothing it reads has changed; return the result.
+
+    It is for an emulator, in the architecture of what runs that, or for AWS, by the settings alone.
+    """
     if shutil.which("node") is None:
         raise UserError("The CDK needs Node.js: install node 20 or newer, then run this again.")
     if prefix != PREFIX:
         folder = folder / prefix  # so that neither replaces the other
     assembly, mark = folder / "cdk.out", folder / "cdk.out.sha256"
+    # What pip needs in a build is part of what the CDK is told, and of no template.
+    certificates = {n: os.environ[n] for n in ("PIP_CERT", "SSL_CERT_FILE") if n in os.environ}
+    variables = {"SAGA_PREFIX": prefix, **(certificates if to_aws else {})}
+    arguments = [] if to_aws else [architecture()]
     parts = ("infra", "plumbing", "services", "requirements")
-    state = f"{_fingerprint(ROOT / part for part in parts)} {architecture()} {prefix}"
+    state = f"{_fingerprint(root, parts)} {arguments} {variables}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "cdk.out.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (assembly.exists() and mark.exists() and mark.read_text() == state):
             mark.unlink(missing_ok=True)
             shutil.rmtree(assembly, ignore_errors=True)
-            _run_the_app(assembly, prefix)
+            _run_the_app(root, assembly, arguments, variables)
             mark.write_text(state)
     return assembly
 
 
-def _run_the_app(assembly: Path, prefix: str) -> None:
-    run = _synthesis(assembly, prefix)
+def _run_the_app(
+    root: Path, assembly: Path, arguments: Sequence[str], variables: Mapping[str, str]
+) -> None:
+    run = _synthesis(root, assembly, arguments, variables)
     # It is below HOME, which may be read-only, or of others too. Without it all takes 7 s longer.
     if run.returncode and "the jsii package cache" in run.stderr:
-        run = _synthesis(assembly, prefix, JSII_RUNTIME_PACKAGE_CACHE="disabled")
+        disabled = {"JSII_RUNTIME_PACKAGE_CACHE": "disabled"}
+        run = _synthesis(root, assembly, arguments, {**variables, **disabled})
     if run.returncode:
         log = assembly.with_name("synthesis.log")
         log.write_text(run.stderr, encoding="utf-8")
@@ -75,16 +86,13 @@ def _run_the_app(assembly: Path, prefix: str) -> None:
         )
 
 
-def _synthesis(assembly: Path, prefix: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def _synthesis(
+    root: Path, assembly: Path, arguments: Sequence[str], variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*PYTHON, str(ROOT / "infra" / "__main__.py")],
-        cwd=ROOT,
-        env=environment()
-        | {
-            "CDK_OUTDIR": str(assembly),
-            "CDK_CONTEXT_JSON": json.dumps({"architecture": architecture(), "prefix": prefix}),
-        }
-        | variables,
+        [*PYTHON, str(root / "infra" / "__main__.py"), *arguments],
+        cwd=root,
+        env={**environment(), **variables, "CDK_OUTDIR": str(assembly)},
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -100,11 +108,13 @@ def deploy(
     prefix: str = PREFIX,
     as_images: bool = False,
     package: Callable[[str, Path], bytes] | None = None,
+    root: Path = ROOT,
 ) -> None:
     """Deploy one stack of the assembly; raises UserError, naming the resource, when it fails.
 
-    As images, the template is deployed as it is; else its functions run as processes. `package`
-    returns other code for them: the zip for a service, given its name and the folder of its files.
+    As images, the template is deployed as it is; else its functions run as processes, of plumbing
+    as it is in the tree `root`. `package` returns other code for them: the zip for a service, given
+    its name and the folder of its files.
     """
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
     # Every CDK template asks for the version of the environment's bootstrap stack.
@@ -113,7 +123,8 @@ def deploy(
     )
     template = json.loads((assembly / f"{stack}.template.json").read_text())
     if not as_images:
-        _run_as_processes(endpoint, assembly, template, prefix, package or _package)
+        package = package or functools.partial(_package, root)
+        _run_as_processes(endpoint, assembly, template, prefix, package)
     _create_or_update(cloudformation, stack, template)
 
 
@@ -173,10 +184,10 @@ def _run_as_processes(
         properties["Handler"] = f"{service}.handler.handle"
 
 
-def _package(service: str, asset: Path) -> bytes:
+def _package(root: Path, service: str, asset: Path) -> bytes:
     """Zip a service's files with plumbing and the start of the runtime client."""
     files = bootstrap()
-    for folder, name in ((asset, service), (ROOT / "plumbing", "plumbing")):
+    for folder, name in ((asset, service), (root / "plumbing", "plumbing")):
         files |= {
             f"{name}/{path.relative_to(folder)}": path.read_bytes()
             for path in sorted(folder.glob("*.py"))
@@ -208,11 +219,6 @@ def _create_or_update(
         "StackName": stack,
         "TemplateBody": json.dumps(template),
         "Capabilities": ["CAPABILITY_IAM"],
-        "Parameters": [
-            {"ParameterKey": name, "ParameterValue": value}
-            for name, value in ON_EMULATORS.items()
-            if name in template["Parameters"]
-        ],
     }
     try:
         try:
@@ -246,12 +252,12 @@ def _failure(cloudformation: CloudFormationClient, stack: str) -> str:
     return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', 'no reason')}."
 
 
-def _fingerprint(folders: Iterable[Path]) -> str:
+def _fingerprint(root: Path, parts: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
+    for part in parts:
+        for path in sorted((root / part).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
+                digest.update(str(path.relative_to(root)).encode() + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

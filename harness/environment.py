@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from dotenv import dotenv_values
 
-from harness import connect, deploy, emulator, images
+from harness import cdk, connect, deploy, emulator, images
 from harness.emulator import ROOT, Emulator
 from harness.errors import UserError
 from harness.names import PREFIX, stack_name
-from harness.saga import SERVICES
+from harness.saga import FIRST_DEPLOYMENT, SERVICES
 from harness.stock import SEED_STOCK, Stock
+from infra import deployment
+from infra.deployment import Deployment
 
 HOME = Path(os.environ.get("SAGA_FILES") or ROOT / ".saga").absolute()
 
@@ -119,7 +121,7 @@ def clients(home: Path, *, on_aws: bool, prefix: str = PREFIX) -> Clients:
     """
     if not on_aws:
         return Clients(connect.session(), require(home, prefix).endpoint, prefix)
-    return Clients(connect.aws_session(), prefix=prefix)
+    return Clients(connect.aws_session(settings_of(prefix).region), prefix=prefix)
 
 
 def up(
@@ -184,7 +186,7 @@ def provision(
     assembly = deploy.synthesize(files or HOME, prefix)
     if as_images:
         images.build_missing(assembly, SERVICES, report)
-    for part in ["platform", *SERVICES]:
+    for part in ["platform", *FIRST_DEPLOYMENT]:
         stack = stack_name(part, prefix)
         report(f"Deploying {stack}")
         deploy.deploy(endpoint, assembly, stack, prefix=prefix, as_images=as_images)
@@ -213,21 +215,55 @@ def known(services: list[str]) -> list[str]:
     return spelt
 
 
-def deploy_again(home: Path, services: list[str], report: Report, prefix: str = PREFIX) -> None:
-    """Deploy these services, or everything when none is named, while the rest keeps running."""
-    services = known(services)
+def deploy_again(
+    home: Path, parts: Sequence[str], report: Report, prefix: str = PREFIX, root: Path = ROOT
+) -> None:
+    """Deploy these parts of the tree `root` in this order, while the rest keeps running.
+
+    A part is a service, or the `platform`.
+    """
     running = require(home, prefix)
     with alone(home):
         report("Synthesizing the CDK app")
-        assembly = deploy.synthesize(_shared_files(home), prefix)
+        files = _shared_files(home) if root == ROOT else root
+        assembly = deploy.synthesize(files, prefix, root=root)
         if running.images:
-            images.build_missing(assembly, services or SERVICES, report)
-        for part in services or ["platform", *SERVICES]:
+            images.build_missing(assembly, parts, report, root)
+        for part in parts:
             stack = stack_name(part, prefix)
             report(f"Deploying {stack}")
             deploy.deploy(
-                running.endpoint, assembly, stack, prefix=prefix, as_images=running.images
+                running.endpoint,
+                assembly,
+                stack,
+                prefix=prefix,
+                as_images=running.images,
+                root=root,
             )
+
+
+def deploy_to_aws(
+    parts: Sequence[str], report: Report, prefix: str, root: Path, *, agreed: bool
+) -> Iterator[str]:
+    """Deploy these parts of the tree `root` in this order, by a person's own credentials.
+
+    Yield the services that are deployed there and in the app no longer.
+    """
+    settings_of(prefix, required=True)
+    files = HOME / "aws" if root == ROOT else root
+    assembly = deploy.synthesize(files, prefix, root=root, to_aws=True)
+    stacks = [stack_name(part, prefix) for part in parts]
+    cdk.deploy(assembly, stacks, report, agreed=agreed)
+    cloudformation = clients(HOME, on_aws=True, prefix=prefix).client("cloudformation")
+    yield from cdk.left_over(cloudformation, prefix, SERVICES)
+
+
+def settings_of(prefix: str, *, required: bool = False) -> Deployment:
+    """Return the settings of a deployment; raises UserError, also without any if `required`."""
+    try:
+        return deployment.read(prefix, required=required)
+    except deployment.DeploymentError as error:
+        raise UserError(str(error)) from error
 
 
 def down(home: Path) -> bool:

@@ -20,6 +20,7 @@ import msgspec
 from harness.connect import REGION
 from harness.emulator import ROOT
 from harness.errors import UserError
+from infra.deployment import certificates
 
 ACCOUNT = "000000000000"
 REPOSITORY = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{REGION}"
@@ -101,13 +102,15 @@ def bases() -> Mapping[str, str]:
     return dict(line.split("=", 1) for line in run.stdout.splitlines())
 
 
-def build_missing(assembly: Path, services: Sequence[str], report: Callable[[str], None]) -> None:
-    """Build the images of these services that the engine does not have."""
+def build_missing(
+    assembly: Path, services: Sequence[str], report: Callable[[str], None], root: Path = ROOT
+) -> None:
+    """Build the images of these services of a tree that the engine does not have."""
     missing = [i for i in images(assembly) if i.service in services and not is_there(i)]
     base = bases()["LAMBDA_BASE"] if missing else ""
     for image in missing:
         report(f"Building {image.service}")
-        build(image, base)
+        build(image, base, root=root)
 
 
 def is_there(image: Image) -> bool:
@@ -115,18 +118,14 @@ def is_there(image: Image) -> bool:
     return _docker("image", "inspect", image.name).returncode == 0
 
 
-def build(image: Image, base: str, *, short_name: bool = True) -> None:
+def build(image: Image, base: str, *, short_name: bool = True, root: Path = ROOT) -> None:
     """Build an image on this base, also under its short name.
 
     Raises UserError with the last line of the step that fails.
     """
     # Where TLS goes through an authority of the network's own, pip needs its certificates.
-    bundle = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
-    secret = (
-        ["--secret", f"id=ca,src={bundle}"]
-        if bundle and Path(bundle).is_file() and Path(bundle).stat().st_size
-        else []
-    )
+    bundle = certificates()
+    secret = ["--secret", f"id=ca,src={bundle}"] if bundle else []
     built = _docker(
         "build",
         "--platform",
@@ -134,7 +133,7 @@ def build(image: Image, base: str, *, short_name: bool = True) -> None:
         "--build-arg",
         f"BASE={base}",
         "--build-context",
-        f"plumbing={ROOT / 'plumbing'}",
+        f"plumbing={root / 'plumbing'}",
         *secret,
         "--tag",
         image.name,

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -132,12 +133,16 @@ def fingerprint(tree: Path) -> str:
 
 
 class Passed(msgspec.Struct, frozen=True):
-    """A change whose exploration passed: both releases, and the order to deploy services in."""
+    """A change whose exploration passed: both releases, and the order to deploy services in.
+
+    back: whether it is safe to roll back; `in order` is all services, last to first.
+    """
 
     old: str
     new: str
     order: tuple[str, ...]
     only_in_order: bool
+    back: Literal["any", "in order", "no"] = "no"
 
 
 def require_passed(home: Path, deployed: Sequence[str]) -> str:
@@ -163,6 +168,32 @@ def require_passed(home: Path, deployed: Sequence[str]) -> str:
     if passed.only_in_order and len(deployed) != len(passed.order):
         return f"Deploy in this order, and in no other: {', '.join(passed.order)}."
     return ""
+
+
+def only_order(home: Path) -> tuple[str, ...]:
+    """Return the services that changed, in the only order that is safe; empty for any order."""
+    passed = find_passed(home, fingerprint(ROOT))
+    return passed.order if passed and passed.only_in_order else ()
+
+
+def require_way_back(home: Path, base: Base, old: Path, deployed: Sequence[str]) -> None:
+    """Raise UserError unless these services can go back to an old release, from this one.
+
+    That is what the exploration of the change from there to here has found about the way back.
+    """
+    pair = fingerprint(old), fingerprint(ROOT)
+    found = [one for one in _remembered(home) if (one.old, one.new) == pair]
+    backwards = list(reversed(found[0].order)) if found else []
+    if found and (
+        found[0].back == "any" or (found[0].back == "in order" and list(deployed) == backwards)
+    ):
+        return
+    why = "it was not explored: run `./saga explore --from REF` first"
+    if found:
+        why = "its exploration found that this is not safe"
+        if found[0].back == "in order":
+            why = f"it is safe only for all of {', '.join(backwards)}, in this order"
+    raise UserError(f"Back to {base}: {why}, or deploy by --anyway.")
 
 
 def remember(home: Path, passed: Passed) -> None:

@@ -41,3 +41,14 @@ def _paths(consumed: type[Struct] | None) -> Iterator[tuple[tuple[str, Step], ..
 
 # Every path of an order, from its first step to a final one: the service and its step.
 PATHS = tuple(_paths(None))
+
+
+def _depth(service: str) -> float:
+    """Return how many steps come before a service's own, at most; the sweep's is none of them."""
+    places = [[name for name, _ in path].index(service) for path in PATHS if service in dict(path)]
+    return max(places, default=0.5)
+
+
+# The order to deploy in at first: what is published finds whoever consumes it, and the sweep, there
+# already. So create_order, which lets customers in, comes last.
+FIRST_DEPLOYMENT = tuple(sorted(SERVICES, key=lambda service: (-_depth(service), service)))

@@ -1,12 +1,27 @@
-"""Synthesize, as cdk.json and the harness call it: by this file, so that Python adds no folder."""
+"""Synthesize, as cdk.json and the harness call it: by this file, so that Python adds no folder.
 
+Called with an architecture it is for an emulator on a machine of that one.
+"""
+
+import os
 import sys
 from pathlib import Path
 
-from aws_cdk import App
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from infra.app import build_app  # the setting above has to come first
+from aws_cdk import App  # the setting above has to come first
+from msgspec.structs import replace
 
-build_app(App()).synth()
+from infra.app import build_app
+from infra.deployment import Deployment, DeploymentError, read
+
+architecture = sys.argv[1:]
+try:
+    deployment = read(
+        os.environ.get("SAGA_PREFIX") or Deployment().prefix, required=not architecture
+    )
+    if architecture:
+        deployment = replace(deployment, architecture=architecture[0], account=None, region=None)
+    build_app(App(), deployment).synth()
+except DeploymentError as error:
+    sys.exit(str(error))

@@ -49,9 +49,8 @@ def metric(
     )
 
 
-def add_alarms(stack: Stack, prefix: str, *alarms: Alarm) -> None:
-    """Add these alarms; the context key `alarms` names the SNS topic that they notify."""
-    topic = stack.node.try_get_context("alarms")
+def add_alarms(stack: Stack, prefix: str, topic: str | None, *alarms: Alarm) -> None:
+    """Add these alarms, which notify this SNS topic."""
     for each in alarms:
         too_little = each.below is not None
         alarm = cloudwatch.Alarm(

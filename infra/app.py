@@ -2,15 +2,24 @@
 
 from aws_cdk import App
 
-from infra.names import Names
+from infra.deployment import Deployment, DeploymentError
+from infra.monitoring_stack import MonitoringStack
 from infra.platform_stack import PlatformStack
 from infra.services import SERVICES
 
+# A setting that is given to one command is lost in the next one.
+NOT_HERE = ("prefix", "architecture", "alarms")
 
-def build_app(app: App) -> App:
-    """Add all stacks; the context key `prefix` names the deployment (default `order-saga`)."""
-    names = Names(app.node.try_get_context("prefix") or Names.prefix)
-    platform = PlatformStack(app, names)
-    services = [service(app, names) for service in SERVICES]
-    platform.save_queries([names.log_group(stack.service) for stack in services])
+
+def build_app(app: App, deployment: Deployment) -> App:
+    """Add all stacks of a deployment; raises DeploymentError when `-c` gives a setting of it."""
+    given = [key for key in NOT_HERE if app.node.try_get_context(key) is not None]
+    if given:
+        raise DeploymentError(
+            f"-c {given[0]} would hold for one command only: the settings of a deployment are in "
+            f"infra/deployments/{deployment.prefix}.toml, and SAGA_PREFIX names another."
+        )
+    PlatformStack(app, deployment)
+    services = [service(app, deployment) for service in SERVICES]
+    MonitoringStack(app, deployment, services)
     return app

@@ -13,7 +13,7 @@ SOURCE_PREFIX = "orders"
 class Names:
     """The names of one deployment; `prefix` keeps several apart in one account."""
 
-    prefix: str = "order-saga"
+    prefix: str
 
     def of(self, part: str) -> str:
         """Return the name of a stack, a function, a queue or another part."""
@@ -25,8 +25,18 @@ class Names:
         return self.prefix
 
     def log_group(self, function: str) -> str:
-        """Return the name of the log group of a function, or of the API."""
+        """Return the name of the log group of a function."""
         return f"/saga/{self.of(function)}"
+
+    @property
+    def access_log_group(self) -> str:
+        """The log group of the API's requests.
+
+        API Gateway may write to all that begin like this. For any other it adds to the policy of
+        the account's logs, which holds 5,120 characters:
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
+        """
+        return f"/aws/vendedlogs/{self.of('api')}"
 
     def source(self, service: str) -> str:
         """Return the `source` of the events that a service publishes."""

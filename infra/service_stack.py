@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, Duration, FileSystem, RemovalPolicy, Stack, Validations
+from aws_cdk import (
+    Acknowledgment,
+    DockerBuildSecret,
+    Duration,
+    FileSystem,
+    RemovalPolicy,
+    Validations,
+)
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_events as events
@@ -17,7 +24,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra import alarms
-from infra.names import Names
+from infra.deployment import Deployment, certificates
+from infra.stack import SagaStack
 
 ROOT = Path(__file__).resolve().parent.parent
 # Neither what a service's image leaves out nor what tools leave behind may change its hash.
@@ -37,7 +45,7 @@ class Subscription:
     producer: str
 
 
-class ServiceStack(Stack):
+class ServiceStack(SagaStack):
     """A service by itself: it needs the platform's names and no other stack.
 
     `publishes` are the detail-types that it may put on the bus; `consumes` makes its rule and its
@@ -47,7 +55,7 @@ class ServiceStack(Stack):
     def __init__(
         self,
         scope: Construct,
-        names: Names,
+        deployment: Deployment,
         service: str,
         *,
         memory_mb: int,
@@ -55,11 +63,9 @@ class ServiceStack(Stack):
         publishes: Sequence[str] = (),
         consumes: Subscription | None = None,
     ) -> None:
-        super().__init__(
-            scope, names.of(service), description=f"Order saga: the service {service}."
-        )
-        self.names, self.service = names, service
-        self.bus = names.find_bus(self)
+        super().__init__(scope, deployment, service, f"the service {service}")
+        self.service, self.consumes = service, consumes
+        names, self.bus = self.names, self.names.find_bus(self)
         self.log = logs.LogGroup(
             self,
             "Log",
@@ -80,7 +86,8 @@ class ServiceStack(Stack):
 
     def add_alarms(self, added: Sequence[alarms.Alarm]) -> None:
         """Add these alarms under the service's name."""
-        alarms.add_alarms(self, self.names.of(self.service), *added)
+        topic = self.deployment.alarms_topic
+        alarms.add_alarms(self, self.names.of(self.service), topic, *added)
 
     def grant_table(self, table: str, *actions: str) -> dynamodb.ITableV2:
         """Allow these DynamoDB actions on this table; the function's environment gets its name."""
@@ -90,10 +97,7 @@ class ServiceStack(Stack):
         return found
 
     def _function(self, memory_mb: int, timeout_seconds: int) -> lambda_.DockerImageFunction:
-        name = self.node.try_get_context("architecture") or "x86_64"
-        if name not in ARCHITECTURES:
-            raise ValueError(f"architecture {name} is none of {', '.join(ARCHITECTURES)}")
-        architecture, platform = ARCHITECTURES[name]
+        architecture, platform = ARCHITECTURES[self.deployment.architecture]
         plumbing = str(ROOT / "plumbing")
         return lambda_.DockerImageFunction(
             self,
@@ -105,9 +109,13 @@ class ServiceStack(Stack):
                 exclude=NOT_IN_THE_IMAGE,
                 platform=platform,
                 build_contexts={"plumbing": plumbing},
+                build_secrets=_build_secrets(),
                 # The asset's own hash has the path of a build context in it and not its files:
                 # every clone would deploy everything again, and no change of plumbing anything.
-                invalidation=ecr_assets.DockerImageAssetInvalidationOptions(build_contexts=False),
+                # And it has the path of a secret.
+                invalidation=ecr_assets.DockerImageAssetInvalidationOptions(
+                    build_contexts=False, build_secrets=False
+                ),
                 extra_hash=FileSystem.fingerprint(plumbing, exclude=NOT_IN_THE_IMAGE),
             ),
             architecture=architecture,
@@ -115,6 +123,7 @@ class ServiceStack(Stack):
             log_group=self.log,
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_seconds),
+            reserved_concurrent_executions=self.deployment.reserved_concurrency.get(self.service),
         )
 
     def grant_publish(self, source: str, detail_types: Sequence[str] = ()) -> None:
@@ -153,6 +162,8 @@ class ServiceStack(Stack):
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
+            # It may hold the only copy of an event.
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         Validations.of(failures).acknowledge(
             Acknowledgment(
@@ -187,3 +198,9 @@ class ServiceStack(Stack):
             max_event_age=Duration.hours(6),
             on_failure=destinations.SqsDestination(failures),
         )
+
+
+def _build_secrets() -> dict[str, str] | None:
+    """Return the certificates of a network with an authority of its own, for pip in the build."""
+    bundle = certificates()
+    return {"ca": DockerBuildSecret.from_src(str(bundle))} if bundle else None

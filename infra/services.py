@@ -9,6 +9,7 @@ from typing import cast
 
 from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -16,14 +17,15 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from infra import alarms
-from infra.names import Names
+from infra.deployment import Deployment
 from infra.service_stack import ServiceStack, Subscription
 
-# Method and status by route, not by path: no ids and no addresses of customers.
+# By route, not by path: no ids and no addresses of customers. A route's own method is always ANY.
 ACCESS_LOG_FORMAT = json.dumps(
     {
         "requestId": "$context.requestId",
         "time": "$context.requestTime",
+        "method": "$context.httpMethod",
         "route": "$context.routeKey",
         "status": "$context.status",
         "latencyMs": "$context.responseLatency",
@@ -35,10 +37,10 @@ ACCESS_LOG_FORMAT = json.dumps(
 class CreateOrder(ServiceStack):
     """Serves HTTP; publishes OrderCreated."""
 
-    def __init__(self, scope: Construct, names: Names) -> None:
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
         super().__init__(
             scope,
-            names,
+            deployment,
             "create_order",
             memory_mb=512,
             timeout_seconds=20,
@@ -54,7 +56,7 @@ class CreateOrder(ServiceStack):
         access_log = logs.LogGroup(
             self,
             "AccessLog",
-            log_group_name=self.names.log_group("api"),
+            log_group_name=self.names.access_log_group,
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -64,7 +66,10 @@ class CreateOrder(ServiceStack):
             http_api=api,
             auto_deploy=True,
             # A public API needs a limit; HTTP APIs have one for all callers together.
-            throttle=apigateway.ThrottleSettings(rate_limit=500, burst_limit=1000),
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=self.deployment.requests_per_second,
+                burst_limit=self.deployment.burst,
+            ),
         )
         # The construct takes an access log only as an object of another language's interface.
         cfn_stage = cast("apigateway.CfnStage", stage.node.default_child)
@@ -72,28 +77,41 @@ class CreateOrder(ServiceStack):
             destination_arn=access_log.log_group_arn, format=ACCESS_LOG_FORMAT
         )
         integration = integrations.HttpLambdaIntegration("CreateOrder", self.function)
+        authorizer = self._authorizer()
         # Any method, so that the response to a wrong one names the right one.
         for path in ("/orders", "/orders/{orderId}"):
-            for route in api.add_routes(
-                path=path, methods=[apigateway.HttpMethod.ANY], integration=integration
-            ):
+            routes = api.add_routes(
+                path=path,
+                methods=[apigateway.HttpMethod.ANY],
+                integration=integration,
+                authorizer=authorizer,
+            )
+            for route in routes if authorizer is None else ():
                 Validations.of(route).acknowledge(
                     Acknowledgment(
                         id="AwsSolutions-APIG4",
-                        reason="Who may order is the shop's decision: put its authorizer here.",
+                        reason="Who may order is the shop's decision: set the authorizer.",
                     )
                 )
         CfnOutput(self, "ApiUrl", value=api.api_endpoint)
         self.add_alarms(alarms.of_http_api(api.api_id))
 
+    def _authorizer(self) -> apigateway.IHttpRouteAuthorizer | None:
+        wanted = self.deployment.authorizer
+        if wanted is None:
+            return None
+        return authorizers.HttpJwtAuthorizer(
+            "Authorizer", wanted.issuer, jwt_audience=list(wanted.audience)
+        )
+
 
 class ReserveInventory(ServiceStack):
     """Consumes OrderCreated; publishes InventoryReserved or InventoryFailed."""
 
-    def __init__(self, scope: Construct, names: Names) -> None:
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
         super().__init__(
             scope,
-            names,
+            deployment,
             "reserve_inventory",
             memory_mb=512,
             timeout_seconds=20,
@@ -107,10 +125,10 @@ class ReserveInventory(ServiceStack):
 class ChargePayment(ServiceStack):
     """Consumes InventoryReserved; publishes PaymentCharged or PaymentFailed."""
 
-    def __init__(self, scope: Construct, names: Names) -> None:
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
         super().__init__(
             scope,
-            names,
+            deployment,
             "charge_payment",
             memory_mb=512,
             timeout_seconds=20,
@@ -123,10 +141,10 @@ class ChargePayment(ServiceStack):
 class NotifyShipping(ServiceStack):
     """Consumes PaymentCharged; publishes ShippingScheduled."""
 
-    def __init__(self, scope: Construct, names: Names) -> None:
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
         super().__init__(
             scope,
-            names,
+            deployment,
             "notify_shipping",
             memory_mb=512,
             timeout_seconds=20,
@@ -139,10 +157,10 @@ class NotifyShipping(ServiceStack):
 class ReleaseInventory(ServiceStack):
     """Consumes PaymentFailed; compensates, and publishes nothing: the saga ends here."""
 
-    def __init__(self, scope: Construct, names: Names) -> None:
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
         super().__init__(
             scope,
-            names,
+            deployment,
             "release_inventory",
             memory_mb=512,
             timeout_seconds=20,
@@ -155,8 +173,8 @@ class ReleaseInventory(ServiceStack):
 class ResumeOrders(ServiceStack):
     """The sweep: called by a schedule; publishes again the last event of stalled orders."""
 
-    def __init__(self, scope: Construct, names: Names) -> None:
-        super().__init__(scope, names, "resume_orders", memory_mb=512, timeout_seconds=60)
+    def __init__(self, scope: Construct, deployment: Deployment) -> None:
+        super().__init__(scope, deployment, "resume_orders", memory_mb=512, timeout_seconds=60)
         orders = self.grant_table("orders", "GetItem", "UpdateItem")
         self.role.add_to_principal_policy(
             iam.PolicyStatement(
@@ -164,11 +182,17 @@ class ResumeOrders(ServiceStack):
             )
         )
         # It publishes what is stored, whoever stored it: the one role that may use any source.
-        self.grant_publish(names.source("*"))
+        self.grant_publish(self.names.source("*"))
         # The next run comes in a minute: there is nothing to retry, and nothing to keep.
         self.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         may_call = iam.Role(
-            self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com")
+            self,
+            "ScheduleRole",
+            # The schedules of any account come from the same principal.
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            ),
         )
         may_call.add_to_principal_policy(
             iam.PolicyStatement(
@@ -178,7 +202,7 @@ class ResumeOrders(ServiceStack):
         scheduler.CfnSchedule(
             self,
             "Schedule",
-            name=names.of("resume_orders"),
+            name=self.names.of("resume_orders"),
             description="The sweep looks for stalled orders every minute.",
             schedule_expression="rate(1 minute)",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
@@ -189,7 +213,7 @@ class ResumeOrders(ServiceStack):
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
             ),
         )
-        self.add_alarms(alarms.of_sweep(names, self.service))
+        self.add_alarms(alarms.of_sweep(self.names, self.service))
 
 
 SERVICES = (

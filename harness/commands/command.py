@@ -13,9 +13,10 @@ from pathlib import Path
 
 from harness.connect import checked_url
 from harness.errors import UserError
-from harness.names import PREFIX, checked_prefix
+from harness.names import PREFIX
 from harness.orders import checked_id
 from harness.saga import SERVICES
+from infra.deployment import DeploymentError, check_prefix
 
 WIDEST = 10**15 - 1  # which every reader of JSON keeps exact
 # More in one command is a mistake, or a load test.
@@ -166,6 +167,7 @@ def _whole(text: str, least: int = -WIDEST, most: int = WIDEST) -> int:
 def prefix(text: str) -> str:
     """Read the prefix of a deployment's names."""
     try:
-        return checked_prefix(text)
-    except UserError as error:
+        check_prefix(text)
+        return text
+    except DeploymentError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

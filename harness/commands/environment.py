@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
+from pathlib import Path
+
+import msgspec
 
 from harness import emulator, environment, images, releases
-from harness.commands.command import Command, add_services, port, url
+from harness.commands.command import Command, add_aws, add_services, port, url
 from harness.commands.orders import place_and_follow
 from harness.deploy import synthesize
+from harness.emulator import ROOT
 from harness.errors import UserError
 from harness.logs import lines
 from harness.orders import SCENARIOS, Orders
-from harness.saga import SERVICES
-from harness.terminal import Progress, say
+from harness.saga import FIRST_DEPLOYMENT, SERVICES
+from harness.terminal import Progress, say, say_json
+from infra.deployment import FOLDER
 
 
 def _up_options(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +90,11 @@ def demo(call: argparse.Namespace) -> int:
 
 def _deploy_options(parser: argparse.ArgumentParser) -> None:
     add_services(parser)
+    add_aws(parser, "to AWS, by your credentials and the settings in infra/deployments/")
+    parser.add_argument("--yes", action="store_true", help="on AWS: do not ask about permissions")
+    parser.add_argument(
+        "--release", metavar="REF", help="as they were at that git ref, to roll services back"
+    )
     parser.add_argument(
         "--anyway", action="store_true", help="also a change whose exploration has not passed"
     )
@@ -93,17 +104,59 @@ def _deploy_options(parser: argparse.ArgumentParser) -> None:
 
 
 def deploy(call: argparse.Namespace) -> int:
-    """Deploy one service, or all, unless the exploration of what changed has not passed."""
+    """Deploy services, or everything, unless the exploration of what changed has not passed."""
     services = environment.known(call.services)
+    if call.release:
+        if not services:
+            raise UserError("Name the services to roll back: `saga deploy SERVICE --release REF`.")
+        base = releases.find_base(call.release)
+        with releases.extracted(base) as tree:
+            if not call.anyway:
+                releases.require_way_back(call.home, base, tree, services)
+            # What is deployed goes back, and not where and how.
+            shutil.copytree(FOLDER, tree / FOLDER.relative_to(ROOT), dirs_exist_ok=True)
+            _deploy(call, services, tree)
+        return 0
     note = "" if call.anyway else releases.require_passed(call.home, services)
     if note:
         say(note)
-    if call.check:
-        return 0
-    progress = Progress()
-    environment.deploy_again(call.home, call.services, progress, call.prefix)
-    progress.done()
+    _deploy(call, services or _everything(call), ROOT)
     return 0
+
+
+def _everything(call: argparse.Namespace) -> list[str]:
+    """Return all that can be deployed: what changed in an order that is safe, if only one is."""
+    only = releases.only_order(call.home)
+    services = [*only, *(service for service in FIRST_DEPLOYMENT if service not in only)]
+    return ["platform", *services, *(["monitoring"] if call.aws else [])]
+
+
+def _deploy(call: argparse.Namespace, parts: list[str], tree: Path) -> None:
+    if call.check:
+        return
+    if call.aws:
+        for service in environment.deploy_to_aws(parts, say, call.prefix, tree, agreed=call.yes):
+            say(f"{service} is deployed, and no service here: `saga teardown --only {service}`.")
+        return
+    progress = Progress()
+    environment.deploy_again(call.home, parts, progress, call.prefix, tree)
+    progress.done()
+
+
+def settings(call: argparse.Namespace) -> int:
+    """Show the settings of a deployment, as its file in infra/deployments/ has them."""
+    found = msgspec.to_builtins(environment.settings_of(call.prefix))
+    if call.json:
+        say_json(found)
+        return 0
+    for name, value in found.items():
+        if value not in (None, {}):
+            say(f"{name:<22} {value}")
+    return 0
+
+
+def _settings_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def build(call: argparse.Namespace) -> int:
@@ -160,6 +213,7 @@ COMMANDS = (
     Command(down),
     Command(demo, deployed=False, acts=True),
     Command(deploy, _deploy_options, acts=True),
+    Command(settings, _settings_options),
     Command(build, add_services, deployed=False, acts=True),
     Command(provision, _provision_options, acts=True),
     Command(logs, add_services),

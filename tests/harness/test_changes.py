@@ -62,10 +62,12 @@ def test_a_change_that_is_safe_is_explored_and_may_then_be_deployed(clone: Clone
     other = _saga(copy, "deploy", "notify_shipping", "--check")
     explored = _saga(copy, "explore")
     after = _saga(copy, "deploy", "charge_payment", "--check")
+    back = _saga(copy, "deploy", "charge_payment", "--release", "main", "--check")
 
     assert before.returncode == 1
     assert "no exploration of that has passed: run `./saga explore`" in before.stderr
     assert (anyway.returncode, other.returncode, after.returncode) == (0, 0, 0)
+    assert back.returncode == 0, back.stderr
     assert explored.returncode == 0, explored.stderr
     assert "Changed since the merge base with main" in explored.stdout
     assert "Deploy:     safe" in explored.stdout
@@ -93,13 +95,28 @@ def test_a_change_that_is_not_safe_is_shown_with_its_story_and_not_deployed(clon
     assert deployed.returncode == 1
 
 
+def test_no_service_is_rolled_back_where_that_was_not_explored_or_all_are(clone: Clone) -> None:
+    copy = clone(BY_NAME["a consumer declares a field with a default"])
+
+    back = _saga(copy, "deploy", "charge_payment", "--release", "main", "--check")
+    everything = _saga(copy, "deploy", "--release", "main", "--check")
+    nowhere = _saga(copy, "deploy", "charge_payment", "--release", "v0", "--check")
+
+    assert "it was not explored: run `./saga explore --from REF` first" in back.stderr
+    assert "Name the services to roll back" in everything.stderr
+    assert "git knows no v0" in nowhere.stderr
+    assert (back.returncode, everything.returncode, nowhere.returncode) == (1, 1, 1)
+
+
 def test_a_change_that_is_safe_in_one_order_is_deployed_with_that_said(clone: Clone) -> None:
     copy = clone(BY_NAME["a new value of an enumeration, which its consumer knows"])
 
     explored = _saga(copy, "explore")
     deployed = _saga(copy, "deploy", "charge_payment", "--check")
+    back = _saga(copy, "deploy", "charge_payment", "--release", "main", "--check")
 
     assert explored.returncode == 0, explored.stderr
+    assert "its exploration found that this is not safe, or deploy by --anyway" in back.stderr
     commands = [line.strip() for line in explored.stdout.splitlines() if "./saga deploy" in line]
     assert commands == ["./saga deploy release_inventory", "./saga deploy charge_payment"]
     assert "Roll back:  not safe" in explored.stdout

@@ -30,16 +30,16 @@ def test_files_are_kept_in_the_repository_and_not_where_a_person_is(tmp_path: Pa
 
 
 @pytest.mark.parametrize("argument", [[], ["SAGA_PREFIX="]], ids=["environment", "argument"])
-def test_a_deployment_to_aws_has_the_prefix_of_all_others(argument: list[str]) -> None:
+def test_an_empty_prefix_is_none(argument: list[str]) -> None:
+    makefile = "include Makefile\nshow:\n\t@./saga settings\n"
     environ = {**os.environ, "SAGA_PREFIX": ""}
-    command = ["make", "--dry-run", "deploy-charge_payment", "TO=aws", *argument]
+    command = ["make", "-f", "-", "show", *argument]
 
     shown = subprocess.run(
-        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+        command, cwd=ROOT, env=environ, input=makefile, capture_output=True, text=True, check=True
     )
 
-    [deploy] = [line for line in shown.stdout.splitlines() if " deploy --exclusively " in line]
-    assert deploy.endswith("deploy --exclusively -c prefix=order-saga order-saga-charge-payment")
+    assert shown.stdout.splitlines()[0].split() == ["prefix", "order-saga"]
 
 
 @pytest.mark.parametrize(

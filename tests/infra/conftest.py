@@ -10,7 +10,7 @@ import pytest
 
 from harness.deploy import synthesize
 from harness.environment import HOME
-from harness.names import PLATFORM, stack_name
+from harness.names import MONITORING, PLATFORM, stack_name
 from harness.saga import SERVICES
 from tests.infra.simulator import Simulator
 from tests.infra.simulator import simulator as start_simulator
@@ -24,7 +24,7 @@ class Assembly:
 
     @property
     def stacks(self) -> list[str]:
-        return [PLATFORM, *map(stack_name, SERVICES)]
+        return [PLATFORM, MONITORING, *map(stack_name, SERVICES)]
 
     @property
     def manifest(self) -> dict[str, Any]:

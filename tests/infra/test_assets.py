@@ -79,10 +79,10 @@ def _copy(folder: Path) -> Path:
     return folder
 
 
-def _tags(copy: Path) -> Tags:
+def _tags(copy: Path, **variables: str) -> Tags:
     """Synthesize in a process of its own, because a process stages each folder only once."""
     assembly = copy / "cdk.out"
-    environ = os.environ | {"CDK_OUTDIR": str(assembly), "PYTHONPATH": str(copy)}
+    environ = os.environ | {"CDK_OUTDIR": str(assembly), "PYTHONPATH": str(copy), **variables}
     subprocess.run(
         [sys.executable, "-m", "infra"], cwd=copy, env=environ, check=True, capture_output=True
     )

@@ -12,9 +12,10 @@ from cdk_nag import AwsSolutionsChecks
 from contracts import CONTRACTS
 from harness.deploy import architecture
 from harness.emulator import ROOT
-from harness.names import PLATFORM, stack_name
+from harness.names import MONITORING, PLATFORM, stack_name
 from harness.saga import SERVICES
 from infra.app import build_app
+from infra.deployment import Deployment
 from tests.grants import GRANTS
 from tests.infra.conftest import Assembly
 from tests.world import SAMPLES, sample
@@ -24,6 +25,8 @@ CONSUMES = {service: c.detail_type for c in CONTRACTS for service in c.consumers
 PUBLISHES = {
     service: [c.detail_type for c in CONTRACTS if c.producer == service] for service in SERVICES
 }
+
+NO_SERVICE = {PLATFORM: 0, MONITORING: 0}
 
 
 def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_the_sweep(
@@ -37,8 +40,8 @@ def test_four_rules_lead_to_four_services_http_to_the_fifth_and_a_schedule_to_th
     }
     routes = assembly.resources(stack_name("create_order"), "AWS::ApiGatewayV2::Route")
 
-    assert rules == {stack_name(s): int(s in CONSUMES) for s in SERVICES} | {PLATFORM: 0}
-    assert functions == {stack_name(s): 1 for s in SERVICES} | {PLATFORM: 0}
+    assert rules == {stack_name(s): int(s in CONSUMES) for s in SERVICES} | NO_SERVICE
+    assert functions == {stack_name(s): 1 for s in SERVICES} | NO_SERVICE
     schedule = assembly.resource(stack_name("resume_orders"), "AWS::Scheduler::Schedule")
 
     assert {route["RouteKey"] for route in routes} == {"ANY /orders", "ANY /orders/{orderId}"}
@@ -156,7 +159,7 @@ def test_orders_that_do_not_end_have_alarms(assembly: Assembly) -> None:
 def test_alarms_go_to_the_topic_that_is_named(tmp_path: Path) -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:pager"
 
-    build_app(App(outdir=str(tmp_path), context={"alarms": topic})).synth()
+    build_app(App(outdir=str(tmp_path)), Deployment(alarms_topic=topic)).synth()
 
     loud = Assembly(tmp_path)
     alarms = [
@@ -180,32 +183,84 @@ def test_the_runbook_has_every_alarm(assembly: Assembly) -> None:
     assert [alarm for alarm in sorted(alarms) if f"`{alarm}`" not in runbook] == []
 
 
-def test_the_dashboard_finds_every_service_by_its_name(assembly: Assembly) -> None:
-    dashboard = json.dumps(assembly.resource(PLATFORM, "AWS::CloudWatch::Dashboard"))
+def test_the_dashboard_has_every_service_and_none_of_a_deployment_whose_name_begins_alike(
+    assembly: Assembly,
+) -> None:
+    dashboard = json.dumps(assembly.resource(MONITORING, "AWS::CloudWatch::Dashboard"))
 
-    assert "FunctionName=order FunctionName=saga" in dashboard
-    assert "{OrderSaga,function,status}" in dashboard
+    for service in SERVICES:
+        assert f"{stack_name(service)}" in dashboard
+        assert f'function=\\\\\\"{stack_name(service)}\\\\\\"' in dashboard
+    assert [queue for queue in CONSUMES if f"{stack_name(queue)}-failures" not in dashboard] == []
     assert "overdueOrders" in dashboard
 
 
-def test_saved_queries_look_at_every_service_and_can_be_kept_from_emulators(
-    assembly: Assembly,
-) -> None:
-    template = assembly.template(PLATFORM)
-    queries = [
-        resource
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Logs::QueryDefinition"
-    ]
+def test_saved_queries_look_at_every_service(assembly: Assembly) -> None:
+    queries = assembly.resources(MONITORING, "AWS::Logs::QueryDefinition")
 
     groups = {f"/saga/{stack_name(service)}" for service in SERVICES}
-    assert {query["Properties"]["Name"] for query in queries} >= {
+    assert {query["Name"] for query in queries} >= {
         "order-saga/one order",
         "order-saga/orders by outcome",
     }
-    assert all(set(query["Properties"]["LogGroupNames"]) == groups for query in queries)
-    assert {query["Condition"] for query in queries} == {"QueriesAreSaved"}
-    assert template["Parameters"]["SaveQueries"]["Default"] == "yes"
+    assert all(set(query["LogGroupNames"]) == groups for query in queries)
+
+
+def test_tables_and_failure_queues_outlive_their_stack_unless_they_could_not_be_created(
+    assembly: Assembly,
+) -> None:
+    kept = {
+        (stack, name): (resource["DeletionPolicy"], resource["UpdateReplacePolicy"])
+        for stack in assembly.stacks
+        for name, resource in assembly.template(stack)["Resources"].items()
+        if resource["Type"] in ("AWS::DynamoDB::GlobalTable", "AWS::SQS::Queue")
+    }
+
+    assert len(kept) == 2 + len(CONSUMES)
+    assert set(kept.values()) == {("RetainExceptOnCreate", "Retain")}
+
+
+def test_a_table_is_protected_and_nothing_that_can_fail_comes_after_both(
+    assembly: Assembly,
+) -> None:
+    resources = assembly.template(PLATFORM)["Resources"]
+    tables = {
+        resource["Properties"]["TableName"]: resource
+        for resource in resources.values()
+        if resource["Type"] == "AWS::DynamoDB::GlobalTable"
+    }
+    comes_after = {
+        name: [resources[other]["Type"] for other in table.get("DependsOn", [])]
+        for name, table in tables.items()
+    }
+
+    assert all(
+        table["Properties"]["Replicas"][0]["DeletionProtectionEnabled"] for table in tables.values()
+    )
+    assert comes_after == {
+        "order-saga-inventory": ["AWS::Events::EventBus"],
+        "order-saga-orders": ["AWS::DynamoDB::GlobalTable"],
+    }
+    assert len(resources) == 3 + ("CDKMetadata" in resources)
+
+
+def test_the_access_log_has_the_method_and_lies_where_api_gateway_may_always_write(
+    assembly: Assembly,
+) -> None:
+    stage = assembly.resource(stack_name("create_order"), "AWS::ApiGatewayV2::Stage")
+    groups = assembly.resources(stack_name("create_order"), "AWS::Logs::LogGroup")
+
+    log = json.loads(stage["AccessLogSettings"]["Format"])
+    assert log["method"] == "$context.httpMethod"
+    assert "/aws/vendedlogs/order-saga-api" in [group["LogGroupName"] for group in groups]
+
+
+def test_only_schedules_of_its_own_account_may_start_the_sweep(assembly: Assembly) -> None:
+    roles = assembly.resources(stack_name("resume_orders"), "AWS::IAM::Role")
+    trusts = [role["AssumeRolePolicyDocument"]["Statement"][0] for role in roles]
+
+    [trust] = [one for one in trusts if one["Principal"] == {"Service": "scheduler.amazonaws.com"}]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: Assembly) -> None:
@@ -268,7 +323,7 @@ def test_synthesis_asks_nothing_of_any_account(assembly: Assembly) -> None:
 
 
 def test_platform_and_architecture_change_together(tmp_path: Path) -> None:
-    build_app(App(outdir=str(tmp_path), context={"architecture": "arm64"})).synth()
+    build_app(App(outdir=str(tmp_path)), Deployment(architecture="arm64")).synth()
     arm = Assembly(tmp_path)
 
     for service in SERVICES:
@@ -280,18 +335,13 @@ def test_platform_and_architecture_change_together(tmp_path: Path) -> None:
         assert image["source"]["platform"] == "linux/arm64"
 
 
-def test_an_unknown_architecture_is_refused() -> None:
-    with pytest.raises(ValueError, match="architecture mips is none of x86_64, arm64"):
-        build_app(App(context={"architecture": "mips"}))
-
-
 def test_a_deployment_can_have_names_of_its_own(tmp_path: Path) -> None:
-    build_app(App(outdir=str(tmp_path), context={"prefix": "blue"})).synth()
+    build_app(App(outdir=str(tmp_path)), Deployment(prefix="blue")).synth()
 
     names = {path.name for path in tmp_path.glob("*.template.json")}
     assert names == {
         f"{'blue' + stack.removeprefix('order-saga')}.template.json"
-        for stack in [PLATFORM, *map(stack_name, SERVICES)]
+        for stack in [PLATFORM, MONITORING, *map(stack_name, SERVICES)]
     }
     assert "order-saga" not in "".join(
         json.dumps(json.loads((tmp_path / name).read_text())["Resources"]) for name in names
@@ -301,7 +351,7 @@ def test_a_deployment_can_have_names_of_its_own(tmp_path: Path) -> None:
 def test_cdk_nag_finds_nothing_that_is_not_acknowledged(tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    build_app(app).synth()
+    build_app(app, Deployment()).synth()
 
     assert _findings(tmp_path) == []
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import CONTRACTS
-from harness.names import PLATFORM, stack_name
+from harness.names import MONITORING, PLATFORM, stack_name
 from harness.saga import SERVICES
 from tests.grants import GRANTS, SOURCES, TABLES
 from tests.infra.conftest import Assembly
@@ -120,7 +120,7 @@ def test_a_function_has_a_role_of_its_own_and_only_lambda_may_take_it(assembly: 
         stack_name(service): [{"Service": "lambda.amazonaws.com"}] for service in SERVICES
     }
     functions[stack_name("resume_orders")] += [{"Service": "scheduler.amazonaws.com"}]
-    assert trusted == functions | {PLATFORM: []}
+    assert trusted == functions | {PLATFORM: [], MONITORING: []}
     assert kinds == {"AWS::IAM::Role", "AWS::IAM::Policy"}
 
 

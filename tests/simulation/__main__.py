@@ -109,6 +109,11 @@ def deployments(call: argparse.Namespace) -> int:
                     releases.fingerprint(ROOT),
                     verdict.order,
                     only_in_order=verdict.what != SAFE,
+                    back="no"
+                    if verdict.rollback
+                    else "any"
+                    if verdict.back_in_any_order
+                    else "in order",
                 )
                 releases.remember(call.home, passed)
     except UserError as error:
