@@ -17,21 +17,20 @@ _SERVICE = "Order saga: the service "  # as infra/ describes a service's stack
 
 
 def deploy(
-    assembly: Path, stacks: Sequence[str], report: Callable[[str], None], *, agreed: bool
+    assembly: Path, stacks: Sequence[str], report: Callable[[str], None], options: Sequence[str]
 ) -> None:
     """Deploy these stacks in this order; raises UserError at the first that fails.
 
-    The CDK asks before it widens what anybody may do, unless that is `agreed`. It does nothing for
-    a stack that is deployed as it is, so that to run this again finishes what failed.
+    The CDK does nothing for a stack that is deployed as it is, so that to run this again finishes
+    what failed.
     """
     if shutil.which("npx") is None:
         raise UserError("The CDK's command needs npx: install Node.js with npm, then run it again.")
-    approval = ["--require-approval", "never"] if agreed else []
     for number, stack in enumerate(stacks, 1):
         report(f"{stack} ({number} of {len(stacks)})")
         command = ["npx", "--yes", CLI, "deploy", "--app", str(assembly), "--exclusively"]
         # A person's own environment: AWS sees all that they configured.
-        run = subprocess.run([*command, *approval, stack], check=False)
+        run = subprocess.run([*command, *options, stack], check=False)
         if run.returncode:
             raise UserError(
                 f"{stack} was not deployed, nor what comes after it: see above, then run this "

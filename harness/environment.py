@@ -243,9 +243,11 @@ def deploy_again(
 
 
 def deploy_to_aws(
-    parts: Sequence[str], report: Report, prefix: str, root: Path, *, agreed: bool
+    parts: Sequence[str], report: Report, prefix: str, root: Path, options: Sequence[str]
 ) -> Iterator[str]:
     """Deploy these parts of the tree `root` in this order, by a person's own credentials.
+
+    `options` are those of the CDK's own command.
 
     Yield the services that are deployed there and in the app no longer.
     """
@@ -253,7 +255,7 @@ def deploy_to_aws(
     files = HOME / "aws" if root == ROOT else root
     assembly = deploy.synthesize(files, prefix, root=root, to_aws=True)
     stacks = [stack_name(part, prefix) for part in parts]
-    cdk.deploy(assembly, stacks, report, agreed=agreed)
+    cdk.deploy(assembly, stacks, report, options)
     cloudformation = clients(HOME, on_aws=True, prefix=prefix).client("cloudformation")
     yield from cdk.left_over(cloudformation, prefix, SERVICES)
 

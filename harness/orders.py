@@ -101,10 +101,14 @@ class NotEnded(Exception):
 
 
 class Orders:
-    """The orders' API at a URL; `configured` as connect.http() has it."""
+    """The orders' API at a URL; `configured` as connect.http() has it.
 
-    def __init__(self, url: str, *, configured: bool = False) -> None:
+    With a `token` every request bears it, for an API that has an authorizer.
+    """
+
+    def __init__(self, url: str, *, configured: bool = False, token: str | None = None) -> None:
         self._url = checked_url(url)
+        self._token = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = http(self._url, configured=configured)
         self._closed = threading.Event()
 
@@ -198,7 +202,13 @@ class Orders:
         """Send a request, and again while it is not available: with its key it is one order."""
         for _ in range(TRIES):
             try:
-                answer = ask(self._http, method, path, content=body, headers=headers)
+                answer = ask(
+                    self._http,
+                    method,
+                    path,
+                    content=body,
+                    headers={**self._token, **(headers or {})},
+                )
             except httpx.HTTPError as error:
                 raise UserError(
                     f"The orders' API at {self._url} does not respond ({error}): "

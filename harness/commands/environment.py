@@ -93,6 +93,9 @@ def _deploy_options(parser: argparse.ArgumentParser) -> None:
     add_aws(parser, "to AWS, by your credentials and the settings in infra/deployments/")
     parser.add_argument("--yes", action="store_true", help="on AWS: do not ask about permissions")
     parser.add_argument(
+        "--import-existing", action="store_true", help="on AWS: take over tables that are there"
+    )
+    parser.add_argument(
         "--release", metavar="REF", help="as they were at that git ref, to roll services back"
     )
     parser.add_argument(
@@ -135,7 +138,9 @@ def _deploy(call: argparse.Namespace, parts: list[str], tree: Path) -> None:
     if call.check:
         return
     if call.aws:
-        for service in environment.deploy_to_aws(parts, say, call.prefix, tree, agreed=call.yes):
+        options = ["--require-approval", "never"] if call.yes else []
+        options += ["--import-existing-resources"] if call.import_existing else []
+        for service in environment.deploy_to_aws(parts, say, call.prefix, tree, options):
             say(f"{service} is deployed, and no service here: `saga teardown --only {service}`.")
         return
     progress = Progress()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 import msgspec
 
@@ -157,7 +158,9 @@ def stock(call: argparse.Namespace) -> int:
 
 def _orders(call: argparse.Namespace) -> Orders:
     if call.api_url:
-        return Orders(call.api_url, configured=not is_on_this_machine(call.api_url))
+        elsewhere = not is_on_this_machine(call.api_url)
+        token = os.environ.get("SAGA_TOKEN")
+        return Orders(call.api_url, configured=elsewhere, token=token)
     return Orders(environment.require(call.home, call.prefix).api_url)
 
 

@@ -31,6 +31,7 @@ class Shop(HTTPServer):
         super().__init__(("127.0.0.1", 0), Endpoint)
         self.away = 0
         self.keys: list[str] = []
+        self.bearers: list[str | None] = []
         self.retry_after = "0"
 
     @property
@@ -44,6 +45,7 @@ class Endpoint(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.keys.append(self.headers["Idempotency-Key"])
+        self.server.bearers.append(self.headers["Authorization"])
         self._answer(202, {"orderId": ORDER})
 
     def do_GET(self) -> None:
@@ -85,6 +87,14 @@ def test_an_order_is_sent_again_with_the_same_key_while_the_api_is_not_available
     assert placed == ORDER
     assert len(shop.keys) == TRIES
     assert len(set(shop.keys)) == 1
+
+
+def test_a_token_is_borne_by_every_request_and_none_by_default(shop: Shop) -> None:
+    with Orders(shop.url, token="a.b.c") as bearing, Orders(shop.url) as orders:
+        bearing.place(SCENARIOS["happy"])
+        orders.place(SCENARIOS["happy"])
+
+    assert shop.bearers == ["Bearer a.b.c", None]
 
 
 def test_an_order_is_followed_past_a_time_in_which_the_api_is_not_available(shop: Shop) -> None:
