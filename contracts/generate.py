@@ -89,13 +89,8 @@ def _post() -> dict[str, Any]:
         "requestBody": {"required": True, "content": _json("OrderRequest")},
         "responses": {
             "202": {
-                "description": "The order is stored, and its event accepted.",
-                "headers": {
-                    "Location": {
-                        "description": "Where the order's record is.",
-                        "schema": {"type": "string", "format": "uri-reference"},
-                    }
-                },
+                "description": "The order is stored, and its event is published now or later.",
+                "headers": {"Location": _location("Where the order's record is.")},
                 "content": _json("OrderAccepted"),
             },
             "400": _problem(
@@ -104,7 +99,20 @@ def _post() -> dict[str, Any]:
             ),
             "413": _problem(f"The body has more than {MAX_BYTES} bytes."),
             "422": _problem("A field is missing or wrong, or the key belongs to another body."),
-            "503": _problem("The order could not be accepted: send it again with the same key."),
+            "503": {
+                **_problem(
+                    "It is not known whether the order is stored. With a key, send it again with "
+                    "the same key: it will be one order. Without one, read the order at Location "
+                    "in a few seconds, and send it again only if there is none."
+                ),
+                "headers": {
+                    "Location": _location("Without a key: where the order's record is, if stored."),
+                    "Retry-After": {
+                        "description": "With a key: after so many seconds.",
+                        "schema": {"type": "integer"},
+                    },
+                },
+            },
         },
     }
 
@@ -128,6 +136,10 @@ def _get() -> dict[str, Any]:
             "503": _problem("The order could not be read: ask again."),
         },
     }
+
+
+def _location(description: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "string", "format": "uri-reference"}}
 
 
 def _json(schema: str) -> dict[str, Any]:

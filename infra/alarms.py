@@ -126,6 +126,19 @@ def of_subscription(names: Names, service: str) -> list[Alarm]:
     ]
 
 
+def of_accepted_orders(names: Names) -> list[Alarm]:
+    """Return the alarms of the orders that create_order stored."""
+    return [
+        Alarm(
+            "not-published",
+            metric(NAMESPACE, "unpublishedOrders", {"bus": names.bus}, minutes=5),
+            at_least=1,
+            description="Orders are stored, and the bus did not take their event: they wait for "
+            "the sweep.",
+        )
+    ]
+
+
 def of_http_api(api_id: str) -> list[Alarm]:
     """Return the alarms of the orders' HTTP API."""
     return [

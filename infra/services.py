@@ -95,6 +95,7 @@ class CreateOrder(ServiceStack):
                 )
         CfnOutput(self, "ApiUrl", value=api.api_endpoint)
         self.add_alarms(alarms.of_http_api(api.api_id))
+        self.add_alarms(alarms.of_accepted_orders(self.names))
 
     def _authorizer(self) -> apigateway.IHttpRouteAuthorizer | None:
         wanted = self.deployment.authorizer

@@ -15,7 +15,6 @@ from create_order.create_order import OrderDiffers, OrderTooLarge
 from create_order.events import OrderCreated
 from plumbing.aws import CALL_ERRORS
 from plumbing.log import log
-from plumbing.publish import PublishError
 from plumbing.trace import traceparent
 from plumbing.untrusted import MalformedError, decode_json
 
@@ -107,7 +106,7 @@ def respond(
     find: Callable[[UUID], Mapping[str, Any] | None],
     now: str,
 ) -> Response:
-    """Serve one HTTP request; `place` stores and publishes an order, `find` reads a stored one."""
+    """Serve one HTTP request; `place` stores and publishes an order, `find` reads one."""
     method, path = request["requestContext"]["http"]["method"], request["rawPath"]
     try:
         match path.strip("/").split("/"):
@@ -121,27 +120,14 @@ def respond(
                 raise Refusal(404, "Not found", "There are only /orders and /orders/{orderId}.")
     except Refusal as refusal:
         return _refuse(refusal)
-    except (PublishError, *CALL_ERRORS) as error:
-        log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
-        return _unavailable(method)
-
-
-def _unavailable(method: str) -> Response:
-    """Respond that the table or the bus is not available.
-
-    A new order may be stored by then: when the client retries with the same key, it is published.
-    """
-    detail = "The order cannot be looked up just now: ask again."
-    if method == "POST":
-        detail = "Nothing is lost: send this again, with the same Idempotency-Key."
-    return _refuse(Refusal(503, "Not available", detail, headers={"Retry-After": "1"}))
 
 
 def _post(
     request: Mapping[str, Any], place: Callable[[OrderCreated], object], now: str
 ) -> Response:
     order, headers = _read_order(_body(request)), request.get("headers", {})
-    order_id = _order_id(headers.get("idempotency-key"))
+    key = headers.get("idempotency-key")
+    order_id = _order_id(key)
     created = OrderCreated(
         order_id=order_id,
         created_at=now,
@@ -160,8 +146,34 @@ def _post(
         raise Refusal(
             422, "Order too large", f"Shorten its fields: its event has {error} bytes."
         ) from error
+    except CALL_ERRORS as error:
+        raise _not_known_to_be_stored(order_id, key, error) from error
     accepted = OrderAccepted(order_id=order_id, status=OrderCreated.status)
     return _response(202, accepted, {"Location": f"/orders/{order_id}"})
+
+
+def _not_known_to_be_stored(order_id: UUID, key: str | None, error: Exception) -> Refusal:
+    """Return the refusal of an order whose write failed: it may have taken effect all the same.
+
+    Without a key, to send it again could make two orders: the client has to look for the first.
+    """
+    if key is not None:
+        again = "send this again with the same Idempotency-Key: it will be one order."
+        return _unavailable(f"It is not known whether the order is stored: {again}", error)
+    where = f"/orders/{order_id}"
+    detail = (
+        f"It is not known whether the order is stored: GET {where} in a few seconds, "
+        "and send this again only if that is a 404."
+    )
+    return _unavailable(detail, error, {"Location": where})
+
+
+def _unavailable(
+    detail: str, error: Exception, headers: Mapping[str, str] | None = None
+) -> Refusal:
+    """Log what did not respond, and return the refusal of the request."""
+    log("ERROR", "request not served", reason=f"{type(error).__name__}: {error}")
+    return Refusal(503, "Not available", detail, headers=headers or {"Retry-After": "1"})
 
 
 def _get(order_id: str, find: Callable[[UUID], Mapping[str, Any] | None]) -> Response:
@@ -169,7 +181,11 @@ def _get(order_id: str, find: Callable[[UUID], Mapping[str, Any] | None]) -> Res
     if not ORDER_ID.fullmatch(order_id):
         raise unknown
     wanted = UUID(order_id)
-    stored = find(wanted)
+    try:
+        stored = find(wanted)
+    except CALL_ERRORS as error:
+        detail = "The order cannot be looked up just now: ask again."
+        raise _unavailable(detail, error) from error
     log("INFO", "order looked up", orderId=wanted, status=stored and stored["status"])
     if stored is None:
         raise unknown

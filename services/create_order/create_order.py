@@ -1,9 +1,11 @@
 """The decision: one order per request, also when the request comes twice."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from create_order.events import OrderCreated
-from plumbing.publish import Publish
+from plumbing.aws import CALL_ERRORS
+from plumbing.publish import Publish, PublishError
 from plumbing.step import SagaState
 
 
@@ -26,9 +28,20 @@ class Orders(Protocol):
         """
 
 
-def create_order(order: OrderCreated, orders: Orders, publish: Publish) -> SagaState:
-    """Store the order once and publish it, also when the request is sent twice."""
+def create_order(
+    order: OrderCreated,
+    orders: Orders,
+    publish: Publish,
+    log_unpublished: Callable[[OrderCreated, Exception], None],
+) -> SagaState:
+    """Store the order once and publish it, also when the request is sent twice.
+
+    Once it is stored it is accepted, whatever the bus does: the sweep publishes it later.
+    """
     state = orders.create(order)
     if state.status == OrderCreated.status:
-        publish(state.outbox)
+        try:
+            publish(state.outbox)
+        except (PublishError, *CALL_ERRORS) as error:
+            log_unpublished(order, error)
     return state

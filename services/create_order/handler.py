@@ -10,6 +10,7 @@ from create_order import api
 from create_order.create_order import create_order
 from create_order.events import PARTICIPANT, OrderCreated
 from create_order.orders import OrdersTable
+from create_order.unpublished import UnpublishedLog
 from plumbing.aws import dynamodb, eventbridge
 from plumbing.log import StepLog
 from plumbing.publish import publisher
@@ -29,13 +30,14 @@ class Settings(Struct, frozen=True):
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(dynamodb(), settings.orders_table, settings.event_source)
 publish = publisher(eventbridge(), settings.event_bus_name)
+log_unpublished = UnpublishedLog("OrderSaga", settings.event_bus_name)
 log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
 def place(order: OrderCreated) -> None:
     """Place one order, and log the step."""
     begun = perf_counter()
-    state = create_order(order, orders, publish)
+    state = create_order(order, orders, publish, log_unpublished)
     log_step("order accepted", order, state, begun, orderId=order.order_id)
 
 

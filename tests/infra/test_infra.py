@@ -140,6 +140,10 @@ def test_every_place_where_an_event_can_be_lost_has_an_alarm(
     }
 
 
+def test_orders_that_are_stored_and_not_published_have_an_alarm(assembly: Assembly) -> None:
+    assert _watched(assembly, "create_order")["unpublishedOrders"] == 1
+
+
 def test_orders_that_do_not_end_have_alarms(assembly: Assembly) -> None:
     alarms = assembly.resources(stack_name("resume_orders"), "AWS::CloudWatch::Alarm")
     [no_run] = [alarm for alarm in alarms if alarm["AlarmName"].endswith("no-run")]

@@ -8,7 +8,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from harness.releases import services, subscriptions
 from plumbing.participant import Participant
 from tests.memory import Exceptions
+from tests.simulation.state import minted
 from tests.world import settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,10 +64,11 @@ class Stopped(BaseException):
 
 @dataclass(frozen=True)
 class Ended:
-    """A handler's end: what it returned, or the error that it raised."""
+    """A handler's end: what it returned, or the error that it raised, and what it logged."""
 
     result: Any = None
     error: Exception | None = None
+    logged: Sequence[Mapping[str, Any]] = ()
 
 
 class Code:
@@ -81,6 +83,8 @@ class Code:
         self._answers: list[Answered] = []
         self._given = 0
         self._now = datetime.now(UTC)
+        self._event: Any = None
+        self._logged: list[Mapping[str, Any]] = []
         self._tree = tree
         self.services = services(tree)
         self.subscriptions = subscriptions(tree)
@@ -93,12 +97,13 @@ class Code:
     ) -> Call | Ended:
         """Run a handler up to the first call that `answers` has no response for, or to its end."""
         self._answers, self._given, self._now = list(answers), 0, now
+        self._event, self._logged = event, []
         try:
-            return Ended(self._handlers[service].handle(event, None))
+            return Ended(self._handlers[service].handle(event, None), logged=self._logged)
         except Stopped as stopped:
             return stopped.call
         except Exception as error:
-            return Ended(error=error)
+            return Ended(error=error, logged=self._logged)
 
     def _wire(self, service: str) -> Any:
         """Import a handler with a clock, clients and partners of the simulation."""
@@ -108,7 +113,7 @@ class Code:
         )
         conditional_write.FIRST_PAUSE_SECONDS = 0  # type: ignore[attr-defined]
         step.utc_now = lambda: self._now  # type: ignore[attr-defined]
-        log.log = lambda *line, **fields: None  # type: ignore[attr-defined]
+        log.log = lambda *line, **fields: self._logged.append(fields)  # type: ignore[attr-defined]
         log.StepLog.__call__ = lambda *line, **fields: None
         with (
             mock.patch.dict(os.environ, settings(service, self._tree / "services")),
@@ -116,6 +121,8 @@ class Code:
             mock.patch.object(aws, "eventbridge", return_value=_Client(self, "events")),
         ):
             handler: Any = importlib.import_module(f"{service}.handler")
+        if service == "create_order":
+            importlib.import_module("create_order.api").uuid4 = self._mint  # type: ignore[attr-defined]
         declared = importlib.import_module(f"{service}.events")
         self.participants[service] = declared.PARTICIPANT
         if hasattr(handler, "gateway"):
@@ -123,6 +130,11 @@ class Code:
         if hasattr(handler, "carrier"):
             handler.carrier = _Carrier(self)
         return handler
+
+    def _mint(self) -> UUID:
+        """Return the id of an order without a key, the same each time that its request is run."""
+        request_id = self._event["requestContext"].get("requestId")
+        return minted(request_id) if request_id else uuid4()
 
     def call(self, call: Call) -> Any:
         """Respond to a call of the running handler, or stop it there."""

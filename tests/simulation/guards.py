@@ -109,6 +109,31 @@ GUARDS = (
         ],
     ),
     Guard(
+        "an order that is stored is accepted, whatever the bus does",
+        [
+            Edit(
+                f"{CREATE}/create_order.py",
+                "except (PublishError, *CALL_ERRORS) as error:",
+                "except ZeroDivisionError as error:",
+            )
+        ],
+    ),
+    Guard(
+        "a customer without a key is told where to look for the order",
+        [Edit(f"{CREATE}/api.py", 'error, {"Location": where})', "error)")],
+        first="without a key",
+    ),
+    Guard(
+        "that an order is not published is logged and measured",
+        [
+            Edit(
+                f"{CREATE}/create_order.py",
+                "            log_unpublished(order, error)\n",
+                "            pass\n",
+            )
+        ],
+    ),
+    Guard(
         "units are taken only if there are enough",
         [Edit(f"{RESERVE}/orders.py", '"#available >= :units"', '"attribute_exists(#available)"')],
     ),

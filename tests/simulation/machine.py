@@ -29,6 +29,7 @@ from tests.simulation.state import (
     Running,
     State,
     Table,
+    minted,
 )
 from tests.world import request
 
@@ -88,8 +89,12 @@ class Machine:
             "quantity": order.quantity,
             "amountCents": order.amount,
         }
-        posted = self._event(request(body=body, headers={"idempotency-key": order.customer}))
-        return state._replace(queue=_with(state.queue, Delivery("create_order", posted, TRIES)))
+        posted = request(body=body, headers={"idempotency-key": order.customer})
+        if not order.has_key:
+            posted = request(body=body)
+            posted["requestContext"]["requestId"] = f"{order.customer} 0"
+        delivery = Delivery("create_order", self._event(posted), TRIES)
+        return state._replace(queue=_with(state.queue, delivery))
 
     # What can happen
 
@@ -217,6 +222,16 @@ class Machine:
         body = json.loads(self.events[event]["event"]["body"])
         return Order(body["customerId"], body["sku"], body["quantity"], body["amountCents"])
 
+    def posted_id(self, event: int) -> str:
+        """Return the id of the order of a POST."""
+        request_id = self._request_id(event)
+        return str(minted(request_id)) if request_id else self.posted(event).id
+
+    def _request_id(self, event: int) -> str | None:
+        """Return the id of a POST without a key; None of another delivery."""
+        context = self.events[event]["event"].get("requestContext", {})
+        return str(context["requestId"]) if "requestId" in context else None
+
     # How it happens
 
     def _go_on(
@@ -232,9 +247,11 @@ class Machine:
             self._next[asked] = self.code(release).run(delivery.service, event["event"], now, given)
         match self._next[asked]:
             case Ended(error=None) as ended:
-                return self._ended(state, delivery, ended.result)
+                return self._ended(state, delivery, ended)
             case Ended(error=error):
                 self.error = error
+                if delivery.service == "create_order":
+                    state = self._tell(state, delivery, "failed")
                 return self._try_again(state, delivery)
             case call:
                 pass
@@ -245,17 +262,44 @@ class Machine:
         running = Running(delivery, answers, self.calls.number(call, _key(call)), release)
         return state._replace(running=_with(state.running, running))
 
-    def _ended(self, state: State, delivery: Delivery, result: Any) -> State:
+    def _ended(self, state: State, delivery: Delivery, ended: Ended) -> State:
         if delivery.service != "create_order":
             return state
-        if result["statusCode"] >= 500:
+        if any("unpublishedOrders" in line for line in ended.logged):
+            state = self._tell(state, delivery, "unpublished")
+        if ended.result["statusCode"] >= 500:
+            if self._request_id(delivery.event):
+                return self._obey(state, delivery, ended.result["headers"].get("Location"))
             return self._try_again(state, delivery)
-        if result["statusCode"] == 202:
-            return state._replace(accepted=tuple(sorted({*state.accepted, delivery.event})))
+        if ended.result["statusCode"] == 202:
+            return _accept(state, delivery)
         return state
 
+    def _tell(self, state: State, delivery: Delivery, what: str) -> State:
+        told = (self.posted_id(delivery.event), what)
+        return state._replace(told=tuple(sorted({*state.told, told})))
+
+    def _obey(self, state: State, delivery: Delivery, location: str | None) -> State:
+        """Let a customer without a key look for the order, if told where, or post it again."""
+        stored = {f"/orders/{key}" for table, key, _ in state.items if table == "orders"}
+        if location in stored:
+            return _accept(self._tell(state, delivery, "unknown"), delivery)
+        if delivery.tries == 1:
+            return state
+        posted = self.events[delivery.event]
+        tries = delivery.tries - 1
+        customer = self.posted(delivery.event).customer
+        context = posted["event"]["requestContext"] | {"requestId": f"{customer} {TRIES - tries}"}
+        event = self._event({**posted["event"], "requestContext": context}, posted["now"])
+        return state._replace(queue=_with(state.queue, Delivery("create_order", event, tries)))
+
     def _try_again(self, state: State, delivery: Delivery) -> State:
-        """Queue a failed delivery again, or end it: in the failure queue, if it is an event."""
+        """Queue a failed delivery again, or end it: in the failure queue, if it is an event.
+
+        A customer without a key, and without a response, does not know whether to post again.
+        """
+        if self._request_id(delivery.event):
+            return state
         if delivery.tries > 1:
             again = delivery._replace(tries=delivery.tries - 1)
             return state._replace(queue=_with(state.queue, again))
@@ -348,6 +392,10 @@ class Machine:
 
     def _event(self, event: Mapping[str, Any], now: datetime | None = None) -> int:
         return self.events.number({"event": event, "now": now or self._clock()})
+
+
+def _accept(state: State, delivery: Delivery) -> State:
+    return state._replace(accepted=tuple(sorted({*state.accepted, delivery.event})))
 
 
 def _delivered(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,7 @@ SCENARIOS = (
     Scenario("a day, declined", [DECLINED], STOCK, Budget(faults=1, duplicates=1, days=1)),
     Scenario("lost, happy", [HAPPY], STOCK, Budget(faults=1, losses=1, duplicates=1)),
     Scenario("lost, declined", [DECLINED], STOCK, Budget(faults=1, losses=1, duplicates=1)),
+    Scenario("without a key", [HAPPY._replace(has_key=False)], STOCK, Budget(faults=2)),
     Scenario("key used twice", [HAPPY, HAPPY], STOCK, Budget(faults=1)),
     Scenario("key of another", [HAPPY, HAPPY._replace(amount=1)], STOCK, Budget(faults=1)),
     Scenario(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from create_order.api import ORDERS
 from tests.simulation.partners import Books
@@ -16,17 +16,33 @@ MORNING = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
 class Order(NamedTuple):
-    """What a customer posts, with a key of theirs; posted again by them if it fails."""
+    """What a customer posts, with a key of theirs; posted again by them if it fails.
+
+    Without a key they do what the response says.
+    """
 
     customer: str
     sku: str
     quantity: int = 1
     amount: int = 500
+    has_key: bool = True
 
     @property
     def id(self) -> str:
         """Return the id that the order will have."""
-        return str(uuid5(ORDERS, self.customer))
+        return self.ids[0]
+
+    @property
+    def ids(self) -> list[str]:
+        """Return the ids that it may have: without a key, one for each time that it is posted."""
+        if self.has_key:
+            return [str(uuid5(ORDERS, self.customer))]
+        return [str(minted(f"{self.customer} {number}")) for number in range(TRIES)]
+
+
+def minted(request_id: str) -> UUID:
+    """Return the id that an order without a key gets, by that of the request."""
+    return uuid5(ORDERS, f"request {request_id}")
 
 
 class Budget(NamedTuple):
@@ -81,6 +97,9 @@ class State(NamedTuple):
     minutes: int = 0  # that have passed
     # The items that the index of open orders has, if it lags behind.
     lagging: tuple[tuple[str, str, int], ...] | None = None
+    # What create_order told of orders, by their ids: a customer "failed", or "unknown" of one that
+    # is stored; its log "unpublished".
+    told: tuple[tuple[str, str], ...] = ()
 
     @property
     def passed(self) -> timedelta:

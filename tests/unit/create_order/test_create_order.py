@@ -140,17 +140,44 @@ def test_the_same_key_with_another_body_is_refused(
     assert len(world.published) == 1
 
 
+@pytest.mark.parametrize("headers", [KEY, {}], ids=["with a key", "without one"])
+@pytest.mark.parametrize("refusal", ["an entry", "the call"])
+def test_an_order_that_is_stored_is_accepted_although_the_bus_refuses_its_event(
+    world: World,
+    service: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    headers: dict[str, str],
+    refusal: str,
+) -> None:
+    world.events.refusals = 1
+    if refusal == "the call":
+        monkeypatch.setattr(world.events, "put_events", _times_out)
+
+    answer = service.handle(request(body=ORDER, headers=headers), None)
+
+    order_id = json.loads(answer["body"])["orderId"]
+    assert (answer["statusCode"], world.published) == (202, [])
+    assert world.order(order_id)["openShard"] == order_id[0]  # where the sweep finds it
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (line["level"], line["message"]) == ("ERROR", "order not published")
+    assert (line["orderId"], line["bus"], line["unpublishedOrders"]) == (order_id, "bus", 1)
+    [metrics] = line["_aws"]["CloudWatchMetrics"]
+    assert (metrics["Dimensions"], metrics["Metrics"]) == (
+        [["bus"]],
+        [{"Name": "unpublishedOrders"}],
+    )
+
+
 def test_an_order_whose_event_was_refused_is_published_when_sent_again(
     world: World, service: ModuleType
 ) -> None:
     world.events.refusals = 1
 
-    refused = service.handle(request(body=ORDER, headers=KEY), None)
-    accepted = service.handle(request(body=ORDER, headers=KEY), None)
+    first = service.handle(request(body=ORDER, headers=KEY), None)
+    second = service.handle(request(body=ORDER, headers=KEY), None)
 
-    assert _problem(refused, 503)["title"] == "Not available"
-    assert refused["headers"]["Retry-After"] == "1"
-    assert accepted["statusCode"] == 202
+    assert first == second
     assert len(world.dynamodb.tables[ORDERS]) == 1
     assert len(world.published) == 1
 
@@ -362,10 +389,37 @@ def test_an_unknown_order_is_not_found(service: ModuleType, order_id: str) -> No
     assert _problem(answer, 404)["title"] == "Unknown order"
 
 
+def test_without_a_key_a_503_says_where_the_order_is_if_it_is_stored(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_item = world.dynamodb.put_item
+
+    def loses_its_response(**put: Any) -> Any:
+        put_item(**put)
+        return _times_out()
+
+    monkeypatch.setattr(world.dynamodb, "put_item", loses_its_response)
+
+    refused = service.handle(request(body=ORDER), None)
+    looked_up = service.handle(request("GET", refused["headers"]["Location"]), None)
+
+    [order_id] = world.dynamodb.tables[ORDERS]
+    assert _problem(refused, 503)["detail"] == (
+        f"It is not known whether the order is stored: GET /orders/{order_id} in a few seconds, "
+        "and send this again only if that is a 404."
+    )
+    assert "Retry-After" not in refused["headers"]
+    assert looked_up["statusCode"] == 200
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (request(body=ORDER, headers=KEY), "send this again, with the same Idempotency-Key"),
+        (
+            request(body=ORDER, headers=KEY),
+            "It is not known whether the order is stored: send this again with the same "
+            "Idempotency-Key: it will be one order.",
+        ),
         (request("GET", f"/orders/{ORDER_ID}"), "cannot be looked up just now: ask again"),
     ],
     ids=["POST", "GET"],
@@ -373,11 +427,8 @@ def test_an_unknown_order_is_not_found(service: ModuleType, order_id: str) -> No
 def test_a_table_that_does_not_respond_is_a_503_with_what_to_do(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, asked: Any, words: str
 ) -> None:
-    def times_out(**_: Any) -> Any:
-        raise ReadTimeoutError(endpoint_url="https://dynamodb")
-
     for call in ("get_item", "put_item"):
-        monkeypatch.setattr(world.dynamodb, call, times_out)
+        monkeypatch.setattr(world.dynamodb, call, _times_out)
 
     answer = service.handle(asked, None)
 
@@ -402,6 +453,10 @@ def test_a_record_has_what_happened_and_nothing_of_the_customer(
         "trackingNumber": stored["trackingNumber"],
         "history": [{"status": "SHIPPING_SCHEDULED", "at": "2026-01-31T09:00:00.000Z"}],
     }
+
+
+def _times_out(**_: Any) -> Any:
+    raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
 
 def _problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
