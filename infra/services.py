@@ -43,7 +43,8 @@ class CreateOrder(ServiceStack):
             deployment,
             "create_order",
             memory_mb=512,
-            timeout_seconds=20,
+            # A customer waits, and API Gateway gives up after 30 s.
+            timeout_seconds=10,
             publishes=["OrderCreated"],
         )
         self.grant_table("orders", "PutItem", "GetItem")

@@ -6,11 +6,13 @@ boto3 itself takes a tenth of a cold start, for parts that nothing here uses: do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
+
+from plumbing.budget import CONNECT_SECONDS, READ_SECONDS, check_attempt, check_retry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,14 +28,19 @@ OPERATIONS = {
 # What a call raises: AWS refused it, or did not respond.
 CALL_ERRORS = (ClientError, BotoCoreError)
 
-# Worst case of one call: 3 tries of 1 + 2 s and the pauses between them. A function with 20 s has
-# time for its write and its publish. A try that timed out may have taken effect: every call made
-# here is safe to repeat.
+# Three tries of each call, and the pauses between them, as far as they fit into the invocation. A
+# try that timed out may have taken effect: every call made here is safe to repeat.
 _CONFIG = Config(
-    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3}
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=READ_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": 3},
 )
 # One session for both clients, because each session reads the descriptions of AWS again.
 _session = get_session()
+# Clients have the handlers of their session. Of those for "needs-retry" the first that responds
+# decides, and the one with the longest name comes first: before botocore's own.
+_session.register("before-send", check_attempt)
+_session.register("needs-retry.*.*", cast("Any", check_retry))
 
 
 def dynamodb() -> DynamoDBClient:

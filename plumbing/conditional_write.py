@@ -11,6 +11,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from plumbing.attributes import attributes, plains
+from plumbing.budget import has_time
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,7 +20,8 @@ Item = dict[str, Any]
 Result = TypeVar("Result")
 
 # Two transactions on one hot item refuse each other instead of queueing. Eight tries with full
-# jitter, at most 20, 40, ... 640 ms apart, outlast a burst; then Lambda's own retry follows.
+# jitter, at most 20, 40, ... 640 ms apart, outlast a burst; then Lambda's own retry follows, and as
+# well where the invocation has no time for another try.
 TRIES = 8
 FIRST_PAUSE_SECONDS = 0.02
 
@@ -139,12 +141,13 @@ def _request(update: Update) -> Any:
 
 def _retry_conflicts(call: Callable[[], Result]) -> Result:
     for attempt in range(1, TRIES):
+        pause = random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
         try:
             return call()
         except ClientError as error:
-            if not _is_conflict(error):
+            if not _is_conflict(error) or not has_time(pause):
                 raise
-        time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)))
+        time.sleep(pause)
     return call()
 
 

@@ -77,6 +77,18 @@ class StepLog:
         log("INFO", message, traceId=trace_id(event), **fields, outcome=outcome, **measured)
 
 
+class ErrorLog:
+    """Logs errors of one kind, each in a line that counts it by a metric of this name."""
+
+    def __init__(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
+        self._namespace, self._name, self._dimensions = namespace, name, dimensions
+
+    def __call__(self, message: str, error: Exception, **fields: Any) -> None:
+        """Log an error that was handled, and why it was raised."""
+        measured = embedded_metrics(self._namespace, self._dimensions, {self._name: 1})
+        log("ERROR", message, reason=f"{type(error).__name__}: {error}", **fields, **measured)
+
+
 def embedded_metrics(
     namespace: str, dimensions: Mapping[str, str], numbers: Mapping[str, float]
 ) -> dict[str, Any]:

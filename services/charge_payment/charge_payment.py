@@ -28,6 +28,10 @@ class Gateway(Protocol):
     """The payment provider.
 
     remembers_keys_for: how long after its first use a key still returns the same result, at least.
+
+    Whatever the provider does, its methods respond or raise while `plumbing.budget.time_left()` has
+    room for the write and the publish that follow: within some three seconds, retries included.
+    One that gives up has charged nothing or will be found under the key by the next try.
     """
 
     remembers_keys_for: timedelta

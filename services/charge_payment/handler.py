@@ -10,6 +10,7 @@ from charge_payment.events import PARTICIPANT, InventoryReserved
 from charge_payment.gateway import SimulatedGateway
 from charge_payment.orders import OrdersTable
 from plumbing.aws import dynamodb, eventbridge
+from plumbing.budget import within_time
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
@@ -33,6 +34,7 @@ log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 gateway = SimulatedGateway()
 
 
+@within_time
 def handle(delivered: object, context: object) -> None:
     """Take one delivered InventoryReserved."""
     begun = perf_counter()

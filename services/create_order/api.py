@@ -18,6 +18,7 @@ from plumbing.log import log
 from plumbing.trace import traceparent
 from plumbing.untrusted import MalformedError, decode_json
 
+Request = Mapping[str, Any]
 Response = dict[str, Any]
 
 MAX_BYTES = 16 * 1024
@@ -101,7 +102,7 @@ class Refusal(Exception):
 
 
 def respond(
-    request: Mapping[str, Any],
+    request: Request,
     place: Callable[[OrderCreated], object],
     find: Callable[[UUID], Mapping[str, Any] | None],
     now: str,
@@ -122,9 +123,7 @@ def respond(
         return _refuse(refusal)
 
 
-def _post(
-    request: Mapping[str, Any], place: Callable[[OrderCreated], object], now: str
-) -> Response:
+def _post(request: Request, place: Callable[[OrderCreated], object], now: str) -> Response:
     order, headers = _read_order(_body(request)), request.get("headers", {})
     key = headers.get("idempotency-key")
     order_id = _order_id(key)
@@ -197,7 +196,7 @@ def _allow(method: str, allowed: str) -> None:
         raise Refusal(405, "Method not allowed", f"Use {allowed} here.", headers={"Allow": allowed})
 
 
-def _body(request: Mapping[str, Any]) -> bytes:
+def _body(request: Request) -> bytes:
     text = request.get("body") or ""
     # API Gateway sends a body as base64 when it does not take it for text.
     try:

@@ -1,10 +1,10 @@
 """The decision: one order per request, also when the request comes twice."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from create_order.events import OrderCreated
 from plumbing.aws import CALL_ERRORS
+from plumbing.log import ErrorLog
 from plumbing.publish import Publish, PublishError
 from plumbing.step import SagaState
 
@@ -32,7 +32,7 @@ def create_order(
     order: OrderCreated,
     orders: Orders,
     publish: Publish,
-    log_unpublished: Callable[[OrderCreated, Exception], None],
+    log_unpublished: ErrorLog,
 ) -> SagaState:
     """Store the order once and publish it, also when the request is sent twice.
 
@@ -43,5 +43,5 @@ def create_order(
         try:
             publish(state.outbox)
         except (PublishError, *CALL_ERRORS) as error:
-            log_unpublished(order, error)
+            log_unpublished("order not published", error, orderId=order.order_id)
     return state

@@ -2,7 +2,6 @@
 
 import os
 from time import perf_counter
-from typing import Any
 
 from msgspec import Struct
 
@@ -10,9 +9,9 @@ from create_order import api
 from create_order.create_order import create_order
 from create_order.events import PARTICIPANT, OrderCreated
 from create_order.orders import OrdersTable
-from create_order.unpublished import UnpublishedLog
 from plumbing.aws import dynamodb, eventbridge
-from plumbing.log import StepLog
+from plumbing.budget import within_time
+from plumbing.log import ErrorLog, StepLog
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
 from plumbing.step import format_timestamp, utc_now
@@ -30,7 +29,7 @@ class Settings(Struct, frozen=True):
 settings = read_settings(Settings, os.environ)
 orders = OrdersTable(dynamodb(), settings.orders_table, settings.event_source)
 publish = publisher(eventbridge(), settings.event_bus_name)
-log_unpublished = UnpublishedLog("OrderSaga", settings.event_bus_name)
+log_unpublished = ErrorLog("OrderSaga", "unpublishedOrders", {"bus": settings.event_bus_name})
 log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
@@ -41,6 +40,7 @@ def place(order: OrderCreated) -> None:
     log_step("order accepted", order, state, begun, orderId=order.order_id)
 
 
-def handle(request: dict[str, Any], context: object) -> api.Response:
+@within_time
+def handle(request: api.Request, context: object) -> api.Response:
     """Serve one HTTP request to the orders."""
     return api.respond(request, place, orders.find, format_timestamp(utc_now()))

@@ -10,6 +10,7 @@ from notify_shipping.events import PARTICIPANT, PaymentCharged
 from notify_shipping.notify_shipping import notify_shipping
 from notify_shipping.orders import OrdersTable
 from plumbing.aws import dynamodb, eventbridge
+from plumbing.budget import within_time
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
@@ -33,6 +34,7 @@ log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 carrier = SimulatedCarrier()
 
 
+@within_time
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentCharged."""
     begun = perf_counter()

@@ -15,6 +15,10 @@ class Carrier(Protocol):
     """The shipping company.
 
     remembers_keys_for: how long after its first use a key still returns the same number, at least.
+
+    Whatever the carrier does, its methods respond or raise while `plumbing.budget.time_left()` has
+    room for the write and the publish that follow: within some three seconds, retries included.
+    One that gives up has booked nothing or will be found under the key by the next try.
     """
 
     remembers_keys_for: timedelta

@@ -6,6 +6,7 @@ from time import perf_counter
 from msgspec import Struct
 
 from plumbing.aws import dynamodb
+from plumbing.budget import within_time
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.settings import read_settings
@@ -27,6 +28,7 @@ orders = OrdersTable(dynamodb(), settings.orders_table, settings.inventory_table
 log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
+@within_time
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentFailed."""
     begun = perf_counter()

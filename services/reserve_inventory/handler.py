@@ -6,6 +6,7 @@ from time import perf_counter
 from msgspec import Struct
 
 from plumbing.aws import dynamodb, eventbridge
+from plumbing.budget import within_time
 from plumbing.envelope import decode
 from plumbing.log import StepLog
 from plumbing.publish import publisher
@@ -33,6 +34,7 @@ publish = publisher(eventbridge(), settings.event_bus_name)
 log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
+@within_time
 def handle(delivered: object, context: object) -> None:
     """Take one delivered OrderCreated."""
     begun = perf_counter()

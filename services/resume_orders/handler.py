@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from plumbing.aws import dynamodb, eventbridge
+from plumbing.budget import within_time
 from plumbing.log import embedded_metrics, log
 from plumbing.publish import publisher
 from plumbing.settings import read_settings
@@ -33,6 +34,7 @@ orders = OrdersTable(dynamodb(), settings.orders_table)
 publish = publisher(eventbridge(), settings.event_bus_name)
 
 
+@within_time
 def handle(call: object, context: object) -> dict[str, Any]:
     """Make one run, and return its report."""
     resume = resume_all if msgspec.convert(call, Call).all_open else resume_orders

@@ -18,6 +18,7 @@ from infra.app import build_app
 from infra.deployment import Deployment
 from tests.grants import GRANTS
 from tests.infra.conftest import Assembly
+from tests.speed.slow import TIME_OUTS
 from tests.world import SAMPLES, sample
 
 ACCOUNT = SAMPLES["OrderCreated"]["account"]
@@ -74,7 +75,7 @@ def test_a_function_has_its_memory_and_its_time_out(assembly: Assembly, service:
 
     # The sweep publishes the events of up to five hundred orders in a run.
     assert function["MemorySize"] == 512
-    assert function["Timeout"] == (60 if service == "resume_orders" else 20)
+    assert function["Timeout"] == TIME_OUTS[service]
 
 
 @pytest.mark.parametrize("service", CONSUMES)

@@ -1,0 +1,60 @@
+"""However slow AWS is, a function ends by itself before its time-out, and says why."""
+
+import io
+from contextlib import redirect_stdout
+
+import pytest
+
+from plumbing.aws import CALL_ERRORS
+from plumbing.budget import MARGIN_SECONDS
+from tests.speed.slow import (
+    CONFLICTS,
+    CONSUMED,
+    THIRD,
+    THROTTLES,
+    TIME_OUTS,
+    WAYS,
+    Ran,
+    run,
+    slow_aws,
+)
+
+# An attempt is so much shorter than it is, and so is all the time that a function has for them.
+SCALE = 1 / 20
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("service", CONSUMED)
+def test_a_function_of_an_event_ends_before_its_time_out_with_an_error_of_a_call(
+    service: str, way: str
+) -> None:
+    ran = _ran(service, way)
+
+    assert ran.seconds < ran.time_out
+    assert ran.error is None or isinstance(ran.error, CALL_ERRORS)
+    assert way in ("late", THIRD) or ran.error
+
+
+# So many tries at most fit into ten seconds: of the write, and of the publish if it was written.
+@pytest.mark.parametrize(
+    ("way", "status", "most"),
+    [("silent", 503, 3), ("late", 202, 2), (THIRD, 202, 3 + 1), (THROTTLES, 503, 1)],
+)
+def test_a_customer_gets_a_response_before_the_time_out(way: str, status: int, most: int) -> None:
+    ran = _ran("create_order", way)
+
+    assert ran.seconds < ran.time_out
+    assert ran.result["statusCode"] == status
+    assert ran.tries <= most
+
+
+def test_an_error_names_the_call_that_there_is_no_time_for() -> None:
+    ran = _ran("charge_payment", CONFLICTS)
+
+    assert str(ran.error).startswith("UpdateItem is not tried: it does not fit into the ")
+
+
+def _ran(service: str, way: str) -> Ran:
+    time_out = MARGIN_SECONDS + SCALE * (TIME_OUTS[service] - MARGIN_SECONDS)
+    with slow_aws(way, SCALE) as server, redirect_stdout(io.StringIO()):
+        return run(server, service, time_out)
