@@ -17,7 +17,7 @@ from bench.contestants import FILES, FIVE, IDEMPOTENCY_TABLE, Contestant, Report
 from harness import deploy, emulator
 from harness.connect import session
 from harness.emulator import Emulator
-from harness.environment import HOME
+from harness.environment import HOME, Clients
 from harness.errors import UserError
 from harness.names import PLATFORM, PREFIX, stack_name
 from harness.orders import Request
@@ -81,7 +81,7 @@ class Shop:
 
     def provision(self) -> None:
         """Add the seed stock, and make the table of the contestant that needs one more."""
-        Stock(self.endpoint).seed({**SEED_STOCK, "COFFEE": 10**9})
+        Stock(Clients(session(), self.endpoint)).seed({**SEED_STOCK, "COFFEE": 10**9})
         self.dynamodb.create_table(
             TableName=IDEMPOTENCY_TABLE,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],

@@ -44,7 +44,7 @@ class Environment(msgspec.Struct, frozen=True):
     @property
     def stock(self) -> Stock:
         """The units per SKU."""
-        return Stock(self.endpoint, self.prefix)
+        return Stock(Clients(connect.session(), self.endpoint, self.prefix))
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,14 @@ class Clients:
         """Return a client of the API of this name."""
         with connect.readable():
             return self.session.client(name, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+
+    @property
+    def where(self) -> str:
+        """Return what a person calls this deployment, before something happens to it."""
+        if self.endpoint:
+            return f"{self.prefix} at {self.endpoint}"
+        account = self.client("sts").get_caller_identity()["Account"]
+        return f"{self.prefix} on AWS, account {account}, {self.session.region_name}"
 
 
 def find(home: Path, prefix: str = PREFIX) -> Environment | None:
@@ -191,8 +199,11 @@ def provision(
         report(f"Deploying {stack}")
         deploy.deploy(endpoint, assembly, stack, prefix=prefix, as_images=as_images)
     report("Adding the seed stock")
-    Stock(endpoint, prefix).seed(SEED_STOCK)
-    return Environment(endpoint, deploy.api_url(endpoint, prefix), images=as_images, prefix=prefix)
+    provisioned = Environment(
+        endpoint, deploy.api_url(endpoint, prefix), images=as_images, prefix=prefix
+    )
+    provisioned.stock.seed(SEED_STOCK)
+    return provisioned
 
 
 def _shared_files(home: Path) -> Path:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
 from harness.connect import session
+from harness.errors import UserError
 from harness.names import PREFIX, stack_name
 
 # How functions that start refuse the empty event by which the harness asks whether they do.
@@ -13,20 +18,55 @@ REFUSALS = ("KeyError: 'requestContext'", "EnvelopeError: envelope: Object missi
 NOISE = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
+class LogMissing(UserError):
+    """A service has no log here."""
+
+
 def lines(
     endpoint: str, services: Iterable[str], prefix: str = PREFIX
 ) -> Iterator[tuple[str, str]]:
     """Yield service and line, oldest first."""
     client = session().client("logs", endpoint_url=endpoint)
-    found = []
-    for service in services:
-        group = f"/saga/{stack_name(service, prefix)}"
-        for page in client.get_paginator("filter_log_events").paginate(logGroupName=group):
-            found += [(event["timestamp"], service, event["message"]) for event in page["events"]]
-    for _, service, message in sorted(found, key=lambda line: line[0]):
+    return lines_since(client, services, prefix)
+
+
+def lines_since(
+    client: Any, services: Iterable[str], prefix: str, since: datetime | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield service and line, oldest first, of all the log has or since then.
+
+    A page is read when it is needed. Raises LogMissing, after the lines of the others, when a
+    service has no log.
+    """
+    missing: list[str] = []
+    logged = [_logged(client, service, prefix, since, missing) for service in services]
+    for _, service, message in heapq.merge(*logged, key=itemgetter(0)):
         if not message.startswith(NOISE):
             for line in message.rstrip().splitlines():
                 yield service, line
+    if missing:
+        raise LogMissing(
+            f"There is no log group {', '.join(missing)}: deploy first, or choose the prefix, the "
+            "account and the region of the deployment."
+        )
+
+
+def _logged(
+    client: Any, service: str, prefix: str, since: datetime | None, missing: list[str]
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the time, the service and the text of what it logged, as its pages have them.
+
+    These are sorted by time. Source: "FilterLogEvents", Amazon CloudWatch Logs API reference.
+    """
+    group = f"/saga/{stack_name(service, prefix)}"
+    begin = {"startTime": round(since.timestamp() * 1000)} if since else {}
+    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, **begin)
+    try:
+        for page in pages:
+            for event in page["events"]:
+                yield event["timestamp"], service, event["message"]
+    except client.exceptions.ResourceNotFoundException:
+        missing.append(group)
 
 
 def errors(

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from harness.connect import session
-from harness.names import PREFIX, table_name
+from harness.names import table_name
+
+if TYPE_CHECKING:
+    from harness.environment import Clients
 
 SEED_STOCK = {"COFFEE": 100_000, "TEA": 100_000, "LAST-ONE": 1, "OUT-OF-STOCK": 0}
 
 
 class Stock:
-    """The `inventory` table of an environment."""
+    """The `inventory` table of a deployment."""
 
-    def __init__(self, endpoint: str, prefix: str = PREFIX) -> None:
-        self._table = table_name("inventory", prefix)
-        self._client = session().client("dynamodb", endpoint_url=endpoint)
+    def __init__(self, clients: Clients) -> None:
+        self._table = table_name("inventory", clients.prefix)
+        self._client = clients.client("dynamodb")
 
-    def set(self, stock: Mapping[str, int]) -> None:
-        """Set the units of each SKU."""
+    def set(self, stock: Mapping[str, int]) -> dict[str, int | None]:
+        """Set the units of each SKU; return those that it had before, None for a new one."""
+        before: dict[str, int | None] = {}
         for sku, units in stock.items():
-            self._client.put_item(
-                TableName=self._table, Item={"sku": {"S": sku}, "available": {"N": str(units)}}
-            )
+            replaced = self._client.put_item(
+                TableName=self._table,
+                Item={"sku": {"S": sku}, "available": {"N": str(units)}},
+                ReturnValues="ALL_OLD",
+            ).get("Attributes")
+            before[sku] = int(replaced["available"]["N"]) if replaced else None
+        return before
+
+    def remove(self, sku: str) -> None:
+        """Remove a SKU."""
+        self._client.delete_item(TableName=self._table, Key={"sku": {"S": sku}})
 
     def seed(self, stock: Mapping[str, int]) -> None:
         """Set the units of each SKU that the inventory does not have yet."""

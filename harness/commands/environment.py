@@ -10,16 +10,18 @@ from pathlib import Path
 import msgspec
 
 from harness import emulator, environment, images, releases
-from harness.commands.command import Command, add_aws, add_services, port, url
+from harness.commands.command import Command, add_aws, add_services, moment, port, url
 from harness.commands.orders import place_and_follow
 from harness.deploy import synthesize
 from harness.emulator import ROOT
 from harness.errors import UserError
-from harness.logs import lines
+from harness.logs import lines_since
 from harness.orders import SCENARIOS, Orders
 from harness.saga import FIRST_DEPLOYMENT, SERVICES
 from harness.terminal import Progress, say, say_json
 from infra.deployment import FOLDER
+
+AWS_LOGS_SINCE = "10m"  # a log on AWS goes back a month, and reading it costs
 
 
 def _up_options(parser: argparse.ArgumentParser) -> None:
@@ -192,11 +194,24 @@ def provision(call: argparse.Namespace) -> int:
     return 0
 
 
+def _logs_options(parser: argparse.ArgumentParser) -> None:
+    add_services(parser)
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="WHEN",
+        help="only since a time (ISO 8601), or so long ago (90s, 15m, 2h, 3d); on AWS the default "
+        "is 10m",
+    )
+    add_aws(parser)
+
+
 def logs(call: argparse.Namespace) -> int:
-    """Show what the functions logged, of one service or of all."""
-    running = environment.require(call.home, call.prefix)
+    """Show what the functions logged, of one service or of all, oldest first."""
+    clients = environment.clients(call.home, on_aws=call.aws, prefix=call.prefix)
     services = environment.known(call.services) or SERVICES
-    for service, line in lines(running.endpoint, services, running.prefix):
+    since = call.since or (moment(AWS_LOGS_SINCE) if call.aws else None)
+    for service, line in lines_since(clients.client("logs"), services, call.prefix, since):
         say(f"{service:<18} {line.expandtabs()}")
     return 0
 
@@ -221,5 +236,5 @@ COMMANDS = (
     Command(settings, _settings_options),
     Command(build, add_services, deployed=False, acts=True),
     Command(provision, _provision_options, acts=True),
-    Command(logs, add_services),
+    Command(logs, _logs_options),
 )

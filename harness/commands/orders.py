@@ -11,6 +11,7 @@ from harness import environment
 from harness.commands.command import (
     Command,
     add_api_url,
+    add_aws,
     number,
     one_or_more,
     order_id,
@@ -24,6 +25,7 @@ from harness.errors import UserError
 from harness.logs import errors
 from harness.orders import SCENARIOS, NotEnded, Orders, Refused, Request
 from harness.saga import SERVICES
+from harness.stock import Stock
 from harness.terminal import OrderProgress, OrderSummary, say, show_record
 
 DRAWN = 9  # up to so many orders are drawn one by one
@@ -138,20 +140,28 @@ def order(call: argparse.Namespace) -> int:
 def _stock_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sku", nargs="?", type=text, metavar="SKU")
     parser.add_argument("units", nargs="?", type=units, metavar="UNITS")
+    add_aws(parser)
 
 
 def stock(call: argparse.Namespace) -> int:
     """Show or set the units per SKU."""
-    inventory = environment.require(call.home, call.prefix).stock
+    clients = environment.clients(call.home, on_aws=call.aws, prefix=call.prefix)
+    inventory = Stock(clients)
     if call.units is not None:
-        inventory.set({call.sku: call.units})
+        before = inventory.set({call.sku: call.units})[call.sku]
+        if call.aws:
+            had = "which was not there before" if before is None else f"which had {before}"
+            say(f"Set the units of {call.sku}, {had}, in {clients.where}:")
     if call.sku is None:
         for sku, available in sorted(inventory.all().items()):
             say(f"{sku:<20} {available}")
         return 0
     found = inventory.units(call.sku)
     if found is None:
-        raise UserError(f"The inventory has no {call.sku}: `saga stock {call.sku} 10` adds ten.")
+        aws = " --aws" if call.aws else ""
+        raise UserError(
+            f"The inventory has no {call.sku}: `saga stock {call.sku} 10{aws}` adds ten."
+        )
     say(f"{call.sku:<20} {found}")
     return 0
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from harness import environment
 from harness.environment import Environment
-from harness.logs import lines
+from harness.logs import LogMissing, lines
 from harness.orders import Orders
 from harness.saga import SERVICES
 from tests.e2e.bus import Bus
@@ -81,7 +81,7 @@ def pytest_runtest_makereport(
     saga = getattr(item, "funcargs", {}).get("saga")
     if report.when == "call" and report.failed and isinstance(saga, Environment):
         # A role that may do too much could have deleted the logs.
-        with contextlib.suppress(ClientError):
+        with contextlib.suppress(ClientError, LogMissing):
             logged = [f"{service:<18} {line}" for service, line in lines(saga.endpoint, SERVICES)]
             report.sections.append(("what the functions logged last", "\n".join(logged[-40:])))
         if saga.images:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness import deploy, emulator
+from harness.connect import session
 from harness.emulator import Emulator
-from harness.environment import HOME
+from harness.environment import HOME, Clients
 from harness.errors import UserError
 from harness.names import PLATFORM, stack_name
 from harness.orders import SCENARIOS, Orders
@@ -33,7 +34,7 @@ def test_services_deploy_in_any_order_after_the_platform(
     for stack in [PLATFORM, *map(stack_name, services)]:
         deploy.deploy(started.url, assembly, stack)
 
-    Stock(started.url).seed(SEED_STOCK)
+    Stock(Clients(session(), started.url)).seed(SEED_STOCK)
     with Orders(deploy.api_url(started.url)) as orders:
         record = orders.ended(orders.place(SCENARIOS["happy"]))
     assert record["status"] == "SHIPPING_SCHEDULED"

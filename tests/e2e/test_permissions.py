@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness import deploy, emulator
-from harness.environment import HOME, Environment
+from harness.connect import session
+from harness.environment import HOME, Clients, Environment
 from harness.names import PLATFORM, PREFIX, stack_name
 from harness.orders import SCENARIOS, Orders
 from harness.saga import SERVICES
@@ -33,7 +34,7 @@ def saga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     try:
         for stack in [PLATFORM, *map(stack_name, SERVICES)]:
             deploy.deploy(started.url, assembly, stack)
-        Stock(started.url).seed(SEED_STOCK)
+        Stock(Clients(session(), started.url)).seed(SEED_STOCK)
         yield Environment(started.url, deploy.api_url(started.url), emulator=started)
     finally:
         emulator.stop(started)

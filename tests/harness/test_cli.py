@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from harness import environment
 from harness.cli import COMMANDS, parser
-from harness.connect import session
+from harness.connect import REGION, session
 from harness.deploy import startup_failures
 from harness.emulator import ROOT
 from harness.logs import errors
@@ -233,6 +234,61 @@ def test_stock_is_shown_and_set(running: Path) -> None:
     assert ["MUGS", "7"] in [line.split() for line in all_.stdout.splitlines()]
     assert unknown.returncode == 1
     assert "`saga stock NO-SUCH-THING 10` adds ten" in unknown.stderr
+
+
+def test_setting_the_stock_on_aws_names_where_and_what_it_was(running: Path) -> None:
+    aws = _aws(running)
+
+    new = _saga(running, "stock", "CUPS", "7", "--aws", **aws)
+    again = _saga(running, "stock", "CUPS", "5", "--aws", **aws)
+    shown = _saga(running, "stock", "CUPS", "--aws", **aws)
+    unknown = _saga(running, "stock", "NO-SUCH-THING", "--aws", **aws)
+
+    where = "order-saga on AWS, account 000000000000, us-east-1"
+    assert new.stdout.splitlines()[0] == (
+        f"Set the units of CUPS, which was not there before, in {where}:"
+    )
+    assert again.stdout.splitlines()[0] == f"Set the units of CUPS, which had 7, in {where}:"
+    assert [again.stdout.split()[-2:], shown.stdout.split()] == [["CUPS", "5"]] * 2
+    assert "`saga stock NO-SUCH-THING 10 --aws` adds ten" in unknown.stderr
+
+
+def test_logs_on_aws_are_those_of_the_last_minutes_of_all_functions_in_one(running: Path) -> None:
+    aws = _aws(running)
+    record = json.loads(_saga(running, "trigger").stdout.splitlines()[-1])
+    logs = session().client("logs", endpoint_url=aws["AWS_ENDPOINT_URL"])
+    group, an_hour_ago = "/saga/order-saga-charge-payment", int((time.time() - 3600) * 1000)
+    logs.create_log_stream(logGroupName=group, logStreamName="former")
+    logs.put_log_events(
+        logGroupName=group,
+        logStreamName="former",
+        logEvents=[{"timestamp": an_hour_ago, "message": "an hour ago"}],
+    )
+
+    recent = _saga(running, "logs", "--aws", **aws)
+    earlier = _saga(running, "logs", "charge_payment", "--aws", "--since", "2h", **aws)
+
+    ours = [line for line in recent.stdout.splitlines() if record["orderId"] in line]
+    assert {line.split()[0] for line in ours} >= {"create_order", "notify_shipping"}
+    assert "an hour ago" not in recent.stdout
+    assert "charge_payment     an hour ago\n" in earlier.stdout
+
+
+def test_a_log_group_that_is_not_there_is_named_after_what_the_others_have(
+    running: Path,
+) -> None:
+    found = _started(running)
+    logs = session().client("logs", endpoint_url=found.endpoint)
+    logs.delete_log_group(logGroupName="/saga/order-saga-resume-orders")
+
+    shown = _saga(running, "logs", "--aws", **_aws(running))
+    logs.create_log_group(logGroupName="/saga/order-saga-resume-orders")
+
+    assert shown.returncode == 1
+    assert "create_order " in shown.stdout
+    assert shown.stderr.startswith(
+        "saga: There is no log group /saga/order-saga-resume-orders: deploy first, or "
+    )
 
 
 def test_logs_show_what_one_function_logged_of_an_order(running: Path) -> None:
@@ -459,6 +515,16 @@ def _saga(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedPr
         timeout=120,
         check=False,
     )
+
+
+def _aws(home: Path) -> dict[str, str]:
+    """Return the variables that lead a command to this environment in the place of AWS."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": _started(home).endpoint,
+    }
 
 
 def _stay(home: Path) -> subprocess.Popen[str]:
