@@ -13,6 +13,9 @@ _PARTICIPANTS = participants()
 _STEPS = [step for one in _PARTICIPANTS.values() for step in one.steps]
 
 SERVICES = tuple(_PARTICIPANTS)
+# Where orders come in, and what resumes them.
+DOORS = tuple(name for name, one in _PARTICIPANTS.items() if one.steps and one.consumes is None)
+SWEEPS = tuple(name for name, one in _PARTICIPANTS.items() if one.republishes)
 # The statuses that end an order.
 FINAL = frozenset(step.to for step in _STEPS if step.final)
 # The statuses of an order whose goods do not go out: after a failure, or compensated.
