@@ -11,7 +11,7 @@ unexport $(filter PYTHON%,$(.VARIABLES))
 DEPLOY_OPTIONS = $(if $(ANYWAY),--anyway) $(if $(filter aws,$(TO)),--aws)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup deploy build contracts flow explore story simulate fuzz reliability evolution changes \
+.PHONY: help demo test check up ui down setup deploy smoke build contracts flow explore story simulate fuzz reliability evolution changes \
 	picture measure-ui bench pins clean
 
 help: ## list what can be made
@@ -45,6 +45,9 @@ deploy: setup ## deploy everything (TO=aws: by your credentials; ANYWAY=1)
 
 deploy-%: setup ## deploy one service: make deploy-charge_payment (TO=aws; ANYWAY=1)
 	@./saga deploy $* $(DEPLOY_OPTIONS)
+
+smoke: setup ## try what a deployment promises, and leave nothing (TO=aws: by your credentials)
+	@./saga smoke $(if $(filter aws,$(TO)),--aws)
 
 build: setup ## build the images of all services (needs Docker)
 	@./saga build

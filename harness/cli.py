@@ -12,7 +12,7 @@ from typing import NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import emulator, environment, terminal
-from harness.commands import changes, failures, flow, orders, page, teardown, trace
+from harness.commands import changes, failures, flow, orders, page, smoke, teardown, trace
 from harness.commands import environment as environment_commands
 from harness.commands.command import Command, add_prefix, home
 from harness.errors import UserError
@@ -26,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     *page.COMMANDS,
     *flow.COMMANDS,
     *changes.COMMANDS,
+    *smoke.COMMANDS,
     *teardown.COMMANDS,
 )
 

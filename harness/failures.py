@@ -195,6 +195,10 @@ class QueueLease:
             InvocationType="Event",
             Payload=message.failure.payload,
         )
+        self.discard(message)
+
+    def discard(self, message: Message) -> None:
+        """Delete a message for good. Raises botocore's errors."""
         self._sqs.delete_message(
             QueueUrl=self._queues[message.service], ReceiptHandle=message.receipt
         )

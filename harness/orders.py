@@ -128,13 +128,13 @@ class Orders:
         self._closed.set()
         self._http.close()
 
-    def place(self, order: Request) -> str:
-        """Place an order and return its id.
+    def place(self, order: Request, key: str | None = None) -> str:
+        """Place an order and return its id; under a key of its own if none is given.
 
         Raises UserError with the API's message, and Refused when the order itself is at fault.
         """
-        body, key = msgspec.json.encode(order), {"Idempotency-Key": str(uuid4())}
-        answer = self._ask("POST", "/orders", body, key)
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        answer = self._ask("POST", "/orders", msgspec.json.encode(order), headers)
         if answer.status_code != httpx.codes.ACCEPTED:
             kind = Refused if answer.is_client_error else UserError
             raise kind(f"The order was refused: {self._problem(answer)}")
