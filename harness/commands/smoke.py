@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 from harness import environment
@@ -36,7 +37,8 @@ def smoke(call: argparse.Namespace) -> int:
         raise UserError("--api-url is the door of a deployment on AWS: give --aws with it.")
     clients = environment.clients(call.home, on_aws=call.aws, prefix=call.prefix)
     if call.aws:
-        door = Orders(call.api_url or _door(clients), configured=True)
+        token = os.environ.get("SAGA_TOKEN")
+        door = Orders(call.api_url or _door(clients), configured=True, token=token)
     else:
         door = Orders(environment.require(call.home, call.prefix).api_url)
     begun, broken, tried = time.monotonic(), 0, 0

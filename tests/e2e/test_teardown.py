@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,23 +32,10 @@ CHARGE_QUEUE = "shop-charge-payment-failures"
 NESTED = "shop-eu-platform"
 
 
-@pytest.fixture(scope="module")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return templates that keep tables and failure queues, whatever those of this release do."""
-    folder = tmp_path_factory.mktemp("assembly")
-    copy = shutil.copytree(deploy.synthesize(HOME, PREFIX), folder / "cdk.out")
-    for path in copy.glob("*.template.json"):
-        template = json.loads(path.read_text())
-        for resource in template["Resources"].values():
-            if resource["Type"] in ("AWS::SQS::Queue", "AWS::DynamoDB::GlobalTable"):
-                resource["DeletionPolicy"] = "RetainExceptOnCreate"
-        path.write_text(json.dumps(template))
-    return copy
-
-
 @pytest.fixture
-def home(tmp_path: Path, assembly: Path) -> Iterator[Path]:
+def home(tmp_path: Path) -> Iterator[Path]:
     """Deploy to an emulator, beside a stack of another deployment."""
+    assembly = deploy.synthesize(HOME, PREFIX)
     home = tmp_path / "home"
     home.mkdir()
     started = emulator.start(home, None)
