@@ -9,6 +9,7 @@ import io
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -19,10 +20,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from botocore.exceptions import ClientError
 
-from harness.connect import PYTHON, environment, session
-from harness.emulator import ROOT
+from harness.connect import PYTHON, ask, environment, http, session
+from harness.emulator import LOCALSTACK_HOST, ROOT
 from harness.errors import UserError
 from harness.logs import REFUSALS
 from harness.names import PREFIX, stack_name
@@ -129,15 +131,36 @@ def deploy(
 
 
 def api_url(endpoint: str, prefix: str = PREFIX) -> str:
-    """Return the URL of the orders' API on the emulator, as its stack's output names it."""
+    """Return the URL of the orders' API on the emulator, as its stack's output names it.
+
+    Raises UserError when the emulator has no such APIs.
+    """
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
     [stack] = cloudformation.describe_stacks(StackName=stack_name("create_order", prefix))["Stacks"]
     [url] = [
         output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "ApiUrl"
     ]
     # The output is an address of AWS, which has the API's id as its first label.
-    api_id = url.split("//")[1].split(".")[0]
-    return f"{endpoint}/_aws/execute-api/{api_id}"
+    found = re.search(r"([^/.]+)\.execute-api\.([^:]+)", url)
+    if found is None:
+        raise UserError(
+            f"The emulator has no HTTP APIs (the output ApiUrl is {url}): LocalStack has them from "
+            "its Base plan on."
+        )
+    by_path = f"{endpoint}/_aws/execute-api/{found[1]}"
+    # LocalStack documents the stage as part of such a URL, and not whether it may be left out.
+    if found[2] == LOCALSTACK_HOST and not _is_api(by_path):
+        return f"{by_path}/$default"
+    return by_path
+
+
+def _is_api(url: str) -> bool:
+    """Return whether it is the orders' API: that has no GET of all orders, but knows the path."""
+    try:
+        with http() as client:
+            return ask(client, "GET", f"{url}/orders").status_code != httpx.codes.NOT_FOUND
+    except httpx.HTTPError:
+        return False
 
 
 def startup_failures(endpoint: str, prefix: str = PREFIX) -> Iterator[str]:

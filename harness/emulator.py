@@ -24,6 +24,8 @@ from plumbing.untrusted import MalformedError, decode_json
 
 ROOT = Path(__file__).resolve().parent.parent
 EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+# The host in names and addresses of LocalStack, where those of AWS have amazonaws.com.
+LOCALSTACK_HOST = "localhost.localstack.cloud"
 START_SECONDS = 60
 STOP_SECONDS = 5
 # Has a digest of its home in the environment of every process of a local environment.

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from harness.connect import REGION
-from harness.emulator import ROOT
+from harness.emulator import LOCALSTACK_HOST, ROOT
 from harness.errors import UserError
 from infra.deployment import certificates
 
@@ -38,6 +38,11 @@ class Image(msgspec.Struct, frozen=True):
     folder: Path
     name: str
     platform: str
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the template calls it on AWS and MiniStack, and on LocalStack."""
+        return self.name, self.name.replace("amazonaws.com", LOCALSTACK_HOST)
 
 
 def images(assembly: Path) -> Iterator[Image]:
@@ -114,12 +119,12 @@ def build_missing(
 
 
 def is_there(image: Image) -> bool:
-    """Return whether the engine has an image."""
-    return _docker("image", "inspect", image.name).returncode == 0
+    """Return whether the engine has an image, by all its names."""
+    return _docker("image", "inspect", *image.names).returncode == 0
 
 
 def build(image: Image, base: str, *, short_name: bool = True, root: Path = ROOT) -> None:
-    """Build an image on this base, also under its short name.
+    """Build an image on this base, under its names and its short one.
 
     Raises UserError with the last line of the step that fails.
     """
@@ -135,8 +140,7 @@ def build(image: Image, base: str, *, short_name: bool = True, root: Path = ROOT
         "--build-context",
         f"plumbing={root / 'plumbing'}",
         *secret,
-        "--tag",
-        image.name,
+        *(f"--tag={name}" for name in image.names),
         *(["--tag", f"order-saga/{image.service}"] if short_name else []),
         "--progress",
         "plain",

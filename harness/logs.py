@@ -16,6 +16,8 @@ from harness.names import PREFIX, stack_name
 REFUSALS = ("KeyError: 'requestContext'", "EnvelopeError: envelope: Object missing required field")
 # The lines that the platform writes around every call.
 NOISE = ("START RequestId", "END RequestId", "REPORT RequestId")
+# What the functions' stacks call their log groups, and what LocalStack does whatever these say.
+GROUP, LOCALSTACK_GROUP = "/saga/", "/aws/lambda/"
 
 
 class LogMissing(UserError):
@@ -31,7 +33,12 @@ def lines(
 
 
 def lines_since(
-    client: Any, services: Iterable[str], prefix: str, since: datetime | None = None
+    client: Any,
+    services: Iterable[str],
+    prefix: str,
+    since: datetime | None = None,
+    *,
+    on_aws: bool = False,
 ) -> Iterator[tuple[str, str]]:
     """Yield service and line, oldest first, of all the log has or since then.
 
@@ -39,7 +46,11 @@ def lines_since(
     service has no log.
     """
     missing: list[str] = []
-    logged = [_logged(client, service, prefix, since, missing) for service in services]
+    logged = [
+        _logged(client, service, f"{group}{stack_name(service, prefix)}", since, missing)
+        for service in services
+        for group in ((GROUP,) if on_aws else (GROUP, LOCALSTACK_GROUP))
+    ]
     for _, service, message in heapq.merge(*logged, key=itemgetter(0)):
         if not message.startswith(NOISE):
             for line in message.rstrip().splitlines():
@@ -52,13 +63,12 @@ def lines_since(
 
 
 def _logged(
-    client: Any, service: str, prefix: str, since: datetime | None, missing: list[str]
+    client: Any, service: str, group: str, since: datetime | None, missing: list[str]
 ) -> Iterator[tuple[int, str, str]]:
     """Yield the time, the service and the text of what it logged, as its pages have them.
 
     These are sorted by time. Source: "FilterLogEvents", Amazon CloudWatch Logs API reference.
     """
-    group = f"/saga/{stack_name(service, prefix)}"
     begin = {"startTime": round(since.timestamp() * 1000)} if since else {}
     pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, **begin)
     try:
@@ -66,7 +76,8 @@ def _logged(
             for event in page["events"]:
                 yield event["timestamp"], service, event["message"]
     except client.exceptions.ResourceNotFoundException:
-        missing.append(group)
+        if group.startswith(GROUP):
+            missing.append(group)
 
 
 def errors(

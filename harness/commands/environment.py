@@ -211,7 +211,8 @@ def logs(call: argparse.Namespace) -> int:
     clients = environment.clients(call.home, on_aws=call.aws, prefix=call.prefix)
     services = environment.known(call.services) or SERVICES
     since = call.since or (moment(AWS_LOGS_SINCE) if call.aws else None)
-    for service, line in lines_since(clients.client("logs"), services, call.prefix, since):
+    client = clients.client("logs")
+    for service, line in lines_since(client, services, call.prefix, since, on_aws=call.aws):
         say(f"{service:<18} {line.expandtabs()}")
     return 0
 
