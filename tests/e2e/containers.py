@@ -101,11 +101,14 @@ def _emulator(name: str, network: Network, labels: dict[str, str]) -> DockerCont
         .with_exposed_ports(PORT)
         .with_volume_mapping(engine_socket(), "/var/run/docker.sock", "rw")
         .with_env("LAMBDA_DOCKER_NETWORK", network.name)
-        .with_env("LAMBDA_DOCKER_FLAGS", "--read-only --tmpfs /tmp")
     )
     if token:
+        # It looks for its own container by the host's name.
+        emulator.with_name(name)
         emulator.with_env("LOCALSTACK_AUTH_TOKEN", token).with_env("LAMBDA_RETRY_BASE_DELAY", "1")
     else:
+        # LocalStack copies its runtime into functions' containers, which have to be writable.
+        emulator.with_env("LAMBDA_DOCKER_FLAGS", "--read-only --tmpfs /tmp")
         emulator.with_env("AWS_ENDPOINT_URL", f"http://emulator:{PORT}")
         emulator.with_env("MINISTACK_REGION", REGION)
     return emulator

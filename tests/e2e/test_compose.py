@@ -157,6 +157,24 @@ def test_certificates_are_found_beside_compose_yaml(
     assert json.loads(configured.stdout)["secrets"]["ca"]["file"] == str(copy / "ca.pem")
 
 
+@pytest.mark.parametrize("project", ["", "shop"])
+def test_localstack_finds_its_own_container_and_its_functions_its_network(
+    project: str, tmp_path: Path
+) -> None:
+    environ = {**os.environ, "COMPOSE_PROJECT_NAME": project, "LOCALSTACK_AUTH_TOKEN": "ls-token"}
+
+    configured = _compose(environ, "config", "--format", "json", folder=_copy(tmp_path))
+    config = json.loads(configured.stdout)
+    emulator = config["services"]["emulator"]
+
+    name = f"{project or 'order-saga'}-emulator"
+    assert [emulator["container_name"], emulator["hostname"]] == [name, name]
+    assert emulator["environment"]["MAIN_CONTAINER_NAME"] == name
+    assert list(emulator["networks"]) == ["default"]
+    network = config["networks"]["default"]["name"]
+    assert emulator["environment"]["LAMBDA_DOCKER_NETWORK"] == network
+
+
 def test_compose_fails_with_the_reason_when_the_deployment_does(
     environ: Mapping[str, str],
 ) -> None:
