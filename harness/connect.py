@@ -33,6 +33,9 @@ PYTHON = (sys.executable, "-I", "-X", "utf8")
 # More than any API of ours responds with.
 MAX_BYTES = 2**20
 
+# A run of the sweep takes up to 60 s; it is waited for, and no other is started beside it.
+ONE_RUN = Config(read_timeout=90, retries={"total_max_attempts": 1})
+
 # What a program of ours gets of the person's environment: where things are, and how to write.
 # Node.js may be a shim of a version manager, which looks for its own files.
 KEPT = frozenset(

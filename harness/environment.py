@@ -14,6 +14,7 @@ import boto3
 import httpx
 import msgspec
 from botocore import exceptions
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from dotenv import dotenv_values
@@ -55,10 +56,10 @@ class Clients:
     endpoint: str | None = None
     prefix: str = PREFIX
 
-    def client(self, name: str) -> Any:
+    def client(self, name: str, config: Config | None = None) -> Any:
         """Return a client of the API of this name."""
         with connect.readable():
-            return self.session.client(name, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+            return self.session.client(name, endpoint_url=self.endpoint, config=config)  # type: ignore[call-overload]
 
     @property
     def where(self) -> str:

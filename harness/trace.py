@@ -17,9 +17,9 @@ from harness.environment import Clients
 from harness.errors import UserError
 from harness.flow.flow import Flow, Transition
 from harness.names import table_name
-from plumbing.step import SHARDS, format_timestamp
+from plumbing.step import format_timestamp
 from plumbing.untrusted import decode_json
-from resume_orders.orders import GIVEN_UP, INDEX
+from resume_orders.orders import GIVEN_UP, OPEN, PARTITIONS
 from resume_orders.resume_orders import STALLED_AFTER
 
 Item = dict[str, Any]
@@ -172,7 +172,7 @@ class StoredOrders:
         Only those that were created before then, if that is given. Reads the index of open orders,
         and then each of these by its key; scans nothing.
         """
-        shards = (self._oldest(shard, limit, before) for shard in (*SHARDS, GIVEN_UP))
+        shards = (self._oldest(shard, limit, before) for shard in PARTITIONS)
         found: list[Item] = []
         for _, order_id in heapq.merge(*shards):
             response = self._client.get_item(
@@ -190,7 +190,7 @@ class StoredOrders:
         until = format_timestamp(before or datetime.max.replace(tzinfo=UTC))
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            IndexName=INDEX,
+            IndexName=OPEN,
             KeyConditionExpression="openShard = :shard AND createdAt < :until",
             ExpressionAttributeValues={":shard": {"S": shard}, ":until": {"S": until}},
             PaginationConfig={"PageSize": limit},

@@ -22,7 +22,8 @@ NOT_BREACHING = cloudwatch.TreatMissingData.NOT_BREACHING
 class Alarm:
     """A metric with a threshold: `at_least` is too much, or `below` too little.
 
-    With `below`, missing data is too little as well. The `description` is what a person reads.
+    With `below`, missing data is too little as well; where it `always` comes, it is too much. The
+    `description` is what a person reads.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Alarm:
     description: str
     at_least: float | None = None
     below: float | None = None
+    always: bool = False
 
 
 def metric(
@@ -61,7 +63,7 @@ def add_alarms(stack: Stack, prefix: str, topic: str | None, *alarms: Alarm) -> 
             metric=each.metric,
             threshold=cast("float", each.below if too_little else each.at_least),
             comparison_operator=BELOW if too_little else AT_LEAST,
-            treat_missing_data=BREACHING if too_little else NOT_BREACHING,
+            treat_missing_data=BREACHING if too_little or each.always else NOT_BREACHING,
             evaluation_periods=1,
         )
         if topic:
@@ -152,25 +154,31 @@ def of_http_api(api_id: str) -> list[Alarm]:
 
 
 def of_sweep(names: Names, service: str) -> list[Alarm]:
-    """Return the alarms of the sweep, and of the orders that it finds."""
+    """Return the alarms of the sweep, and of the orders that it finds.
+
+    It measures every minute, somewhere in that minute: of five minutes without any, a run failed.
+    """
     function, orders = {"FunctionName": names.of(service)}, {"bus": names.bus}
     return [
         Alarm(
             "oldest-order",
-            metric(NAMESPACE, "oldestOverdueSeconds", orders, "Maximum"),
+            metric(NAMESPACE, "oldestOverdueSeconds", orders, "Maximum", minutes=5),
             at_least=15 * 60,
+            always=True,
             description="An order is still open after 15 minutes, although it was resumed.",
         ),
         Alarm(
             "given-up",
-            metric(NAMESPACE, "givenUpOrders", orders, "Maximum"),
+            metric(NAMESPACE, "givenUpOrders", orders, "Maximum", minutes=5),
             at_least=1,
+            always=True,
             description="The sweep gave up an order after its last resume: a person has to look.",
         ),
         Alarm(
             "not-resumed",
-            metric(NAMESPACE, "failedOrders", orders, "Maximum"),
+            metric(NAMESPACE, "failedOrders", orders, "Maximum", minutes=5),
             at_least=1,
+            always=True,
             description="The sweep could not read or publish an order: its log names it, and why.",
         ),
         Alarm(

@@ -83,7 +83,7 @@ class MonitoringStack(SagaStack):
 
         orders = {"bus": self.names.bus}
         stalled = [
-            metric(NAMESPACE, "overdueOrders", orders, "Maximum"),
+            metric(NAMESPACE, "leftOrders", orders, "Maximum"),
             metric(NAMESPACE, "resumedOrders", orders),
             metric(NAMESPACE, "givenUpOrders", orders, "Maximum"),
         ]

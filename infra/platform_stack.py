@@ -17,6 +17,13 @@ OPEN = dynamodb.GlobalSecondaryIndexPropsV2(
     projection_type=dynamodb.ProjectionType.INCLUDE,
     non_key_attributes=["nextAttemptAt"],
 )
+# Of those that the sweep deferred, by when they are due: an order that never stalls is not in it.
+DEFERRED = dynamodb.GlobalSecondaryIndexPropsV2(
+    index_name="deferred",
+    partition_key=dynamodb.Attribute(name="openShard", type=dynamodb.AttributeType.STRING),
+    sort_key=dynamodb.Attribute(name="nextAttemptAt", type=dynamodb.AttributeType.STRING),
+    projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+)
 
 
 class PlatformStack(SagaStack):
@@ -28,7 +35,7 @@ class PlatformStack(SagaStack):
         )
         bus = events.EventBus(self, "Bus", event_bus_name=self.names.bus)
         inventory = self._table("inventory", "sku")
-        orders = self._table("orders", "orderId", OPEN)
+        orders = self._table("orders", "orderId", OPEN, DEFERRED)
         # A table is protected once it is there. One after the other, so that what fails comes
         # before it, and the stack can be created again.
         inventory.node.add_dependency(bus)

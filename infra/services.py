@@ -180,7 +180,8 @@ class ResumeOrders(ServiceStack):
         orders = self.grant_table("orders", "GetItem", "UpdateItem")
         self.role.add_to_principal_policy(
             iam.PolicyStatement(
-                actions=["dynamodb:Query"], resources=[f"{orders.table_arn}/index/open"]
+                actions=["dynamodb:Query"],
+                resources=[f"{orders.table_arn}/index/{name}" for name in ("open", "deferred")],
             )
         )
         # It publishes what is stored, whoever stored it: the one role that may use any source.

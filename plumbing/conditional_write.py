@@ -100,14 +100,16 @@ def query(
     index: str,
     equal: tuple[str, Any],
     between: tuple[str, Any, Any],
+    page: int,
+    after: Item | None = None,
 ) -> Iterator[Item]:
     """Yield the items of an index whose partition is `equal` and sort key `between`, inclusive.
 
-    These are a key's name with its value, or its lowest and its highest. Lowest first; a page is
-    read when it is needed.
+    These are a key's name with its value, or its lowest and its highest. Lowest first, and only
+    those `after` the item of these keys; a page of so many is read when it is needed.
     """
     (partition, wanted), (sort, low, high) = equal, between
-    start: dict[str, Any] = {}
+    start: dict[str, Any] = {"ExclusiveStartKey": attributes(after)} if after else {}
     while True:
         response = client.query(
             TableName=table,
@@ -117,6 +119,7 @@ def query(
             ExpressionAttributeValues=attributes(
                 {":partition": wanted, ":low": low, ":high": high}
             ),
+            Limit=page,
             **start,
         )
         for found in response["Items"]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 
 # An item whose saga is open has `openShard`, the first digit of its id. Together with `createdAt`
-# it is the key of a sparse index, spread over sixteen partitions, which holds only open items.
+# it is the key of a sparse index, spread over sixteen partitions, which holds only open items. The
+# sweep moves an item that it looked at to another partition; the next step moves it back.
 SHARDS = "0123456789abcdef"
 # What the sweep notes of the step that an item stands at; the next step removes it.
 SWEEP_NOTES = ("nextAttemptAt", "resumes")

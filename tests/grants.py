@@ -44,7 +44,12 @@ GRANTS = {
     ),
     "release_inventory": Grants({"orders": {"UpdateItem"}, "inventory": {"UpdateItem"}}),
     "resume_orders": Grants(
-        {"orders": {"GetItem", "UpdateItem"}, "orders/index/open": {"Query"}}, republishes=True
+        {
+            "orders": {"GetItem", "UpdateItem"},
+            "orders/index/open": {"Query"},
+            "orders/index/deferred": {"Query"},
+        },
+        republishes=True,
     ),
 }
 

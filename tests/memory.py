@@ -15,7 +15,10 @@ from botocore.exceptions import ClientError
 Attributes = dict[str, Any]
 
 # The keys of each index, and the attributes that are projected into it.
-INDEXES = {"open": ("openShard", "createdAt", ["nextAttemptAt"])}
+INDEXES: dict[str, tuple[str, str, list[str]]] = {
+    "open": ("openShard", "createdAt", ["nextAttemptAt"]),
+    "deferred": ("openShard", "nextAttemptAt", []),
+}
 
 
 class ConditionalCheckFailedException(ClientError):  # botocore's name
@@ -59,6 +62,7 @@ class MemoryDynamoDB:
         ExpressionAttributeNames: Mapping[str, str],
         ExpressionAttributeValues: Mapping[str, Any],
         ExclusiveStartKey: Attributes | None = None,
+        Limit: int | None = None,  # the release before had none
     ) -> Any:
         """Return items of an index: their keys and the projected attributes."""
         self.calls.append("Query")
@@ -71,23 +75,30 @@ class MemoryDynamoDB:
         wanted = ExpressionAttributeValues[":partition"]
         low = ExpressionAttributeValues.get(":low", {"S": ""})["S"]
         high = ExpressionAttributeValues[":until" if ":until" in sorts else ":high"]["S"]
+
+        def place(item: Attributes) -> tuple[str, str]:
+            return item[sort]["S"], self._key(TableName, item)
+
+        # The first key need not be there any more: its place is.
+        first = place(ExclusiveStartKey) if ExclusiveStartKey else ("", "")
         found = sorted(
             (
                 item
                 for item in self.tables[TableName].values()
-                if item.get(partition) == wanted and sort in item and low <= item[sort]["S"] <= high
+                if item.get(partition) == wanted
+                and sort in item
+                and low <= item[sort]["S"] <= high
+                and place(item) > first
             ),
-            key=lambda item: (item[sort]["S"], self._key(TableName, item)),
+            key=place,
         )
-        ids = [self._key(TableName, item) for item in found]
-        first = ids.index(self._key(TableName, ExclusiveStartKey)) + 1 if ExclusiveStartKey else 0
-        page = found[first : first + self.page]
-        last = first + self.page < len(found)
-        kept = {self.keys[TableName], partition, sort, *projected}
-        return {
-            "Items": [{name: item[name] for name in item if name in kept} for item in page],
-            **({"LastEvaluatedKey": copy.deepcopy(page[-1])} if last else {}),
-        }
+        keys = {self.keys[TableName], partition, sort}
+        page = [
+            {name: item[name] for name in item if name in keys | {*projected}}
+            for item in found[: min(self.page, Limit or self.page)]
+        ]
+        last = {name: page[-1][name] for name in keys} if len(page) < len(found) else None
+        return {"Items": page, **({"LastEvaluatedKey": last} if last else {})}
 
     def put_item(
         self,

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from harness import environment
+from harness import connect, environment
 from harness.commands.command import Command, add_aws, order_id
 from harness.failures import LEASE_SECONDS, QueueLease, lease
 from harness.redrive import redrive as redrive_messages
@@ -96,9 +96,15 @@ def _report_unread(leased: QueueLease) -> bool:
 def resume(call: argparse.Namespace) -> int:
     """Publish again the last event of every open order, also of those given up."""
     chosen = environment.clients(call.home, on_aws=call.aws, prefix=call.prefix)
-    for report in resume_all(chosen.client("lambda"), call.prefix):
-        say(f"{report['resumedOrders']} of {report['overdueOrders']} open orders resumed")
-    return 0
+    resumed = failed = 0
+    for report in resume_all(chosen.client("lambda", connect.ONE_RUN), call.prefix):
+        resumed, failed = resumed + report["resumedOrders"], failed + report["failedOrders"]
+        if report["next"]:
+            say(f"{resumed} open orders resumed, and more to come")
+        for failure in report["failures"]:
+            complain(failure)
+    say(f"{resumed} open orders resumed, {failed} failed.")
+    return int(failed > 0)
 
 
 COMMANDS = (

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import environment, flow
 from harness.bus import Bus
-from harness.connect import session
+from harness.connect import ONE_RUN, session
 from harness.environment import Clients, Environment
 from harness.errors import UserError
 from harness.failures import Message, lease
@@ -49,7 +49,7 @@ class Connection:
         self._bus = Bus(running.endpoint, CONFIG, running.prefix)
         self._consumers = flow.load().consumers
         self._sqs = session().client("sqs", endpoint_url=running.endpoint, config=CONFIG)
-        self._lambda = session().client("lambda", endpoint_url=running.endpoint)
+        self._lambda = session().client("lambda", endpoint_url=running.endpoint, config=ONE_RUN)
         self._stock = running.stock
         self._orders = Orders(running.api_url)
         self._queues: dict[str, str] = {}
@@ -112,10 +112,10 @@ class Connection:
             self._bus.set_consuming(service, on=on)
             (self._stopped.discard if on else self._stopped.add)(service)
 
-    def resume(self) -> tuple[int, int]:
-        """Resume every open order; return how many were resumed, and how many are open."""
-        reports = list(resume_all(self._lambda, self.environment.prefix))
-        return sum(one["resumedOrders"] for one in reports), reports[0]["overdueOrders"]
+    def resume(self) -> int:
+        """Resume every open order; return how many were resumed."""
+        reports = resume_all(self._lambda, self.environment.prefix)
+        return sum(one["resumedOrders"] for one in reports)
 
     def failures(self) -> tuple[list[Message], bool]:
         """Read the failure queues; return the messages, and whether these are all."""

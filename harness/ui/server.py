@@ -258,8 +258,8 @@ async def _start(live: Live, asked: Asked) -> Done:
 
 
 async def _resume(live: Live, asked: Asked) -> Done:
-    resumed, of = await asyncio.to_thread(live.connection.resume)
-    return {"words": f"{resumed} of {of} open orders are resumed."}
+    resumed = await asyncio.to_thread(live.connection.resume)
+    return {"words": f"{resumed} open orders are resumed."}
 
 
 async def _redrive(live: Live, asked: Asked) -> Done:

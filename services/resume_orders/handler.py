@@ -13,7 +13,7 @@ from plumbing.publish import publisher
 from plumbing.settings import read_settings
 from plumbing.step import utc_now
 from resume_orders.orders import OrdersTable
-from resume_orders.resume_orders import resume_all, resume_orders
+from resume_orders.resume_orders import Call, resume
 
 
 class Settings(Struct, frozen=True):
@@ -21,12 +21,6 @@ class Settings(Struct, frozen=True):
 
     event_bus_name: str
     orders_table: str
-
-
-class Call(Struct, frozen=True, rename="camel"):
-    """What the schedule, or a person, asks for: the due orders, or all open ones."""
-
-    all_open: bool = False
 
 
 settings = read_settings(Settings, os.environ)
@@ -37,10 +31,10 @@ publish = publisher(eventbridge(), settings.event_bus_name)
 @within_time
 def handle(call: object, context: object) -> dict[str, Any]:
     """Make one run, and return its report."""
-    resume = resume_all if msgspec.convert(call, Call).all_open else resume_orders
-    report = msgspec.to_builtins(resume(orders, publish, utc_now()))
+    made = resume(msgspec.convert(call, Call), orders, publish, utc_now())
+    report: dict[str, Any] = msgspec.to_builtins(made)
     numbers = {name: value for name, value in report.items() if isinstance(value, int)}
     metrics = embedded_metrics("OrderSaga", {"bus": settings.event_bus_name}, numbers)
-    level = "ERROR" if report["failures"] else "WARNING" if report["gaveUp"] else "INFO"
-    log(level, "orders resumed", gaveUp=report["gaveUp"], failures=report["failures"], **metrics)
-    return dict(report)
+    level = "ERROR" if report["failures"] else "WARNING" if report.get("gaveUp") else "INFO"
+    log(level, "orders resumed", **report | metrics)
+    return report

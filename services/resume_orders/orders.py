@@ -1,7 +1,8 @@
-"""The index of open orders, and the conditional writes of resume_orders."""
+"""The indexes of open orders, and the conditional writes of resume_orders."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -15,9 +16,18 @@ from resume_orders.resume_orders import OpenOrder, StoredOrder, UnreadableOrder
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INDEX = "open"
-# Given-up orders are in a partition of their own, which a run does not search for due orders.
+# All open orders, in the partition `openShard`, by when they were created.
+OPEN = "open"
+# Those that a run deferred, by when their next attempt is.
+DEFERRED = "deferred"
+# A run that looks at an order moves it: so the fresh ones of a shard, those that no run has looked
+# at since their last step, are in a partition of their own.
+DEFERRED_SHARDS = tuple(f"deferred-{shard}" for shard in SHARDS)
+# Given-up orders are in one that no run searches for due orders.
 GIVEN_UP = "given-up"
+# A walk through all goes on to where it has not been yet: it makes every order a fresh one.
+PARTITIONS = (*SHARDS, *DEFERRED_SHARDS, GIVEN_UP)
+PAGE = 50  # orders; a run looks at so many of a shard if all have as many
 # Below and above every time, also one that is none.
 LOWEST, HIGHEST = "!", "~"
 
@@ -46,18 +56,39 @@ class OrdersTable:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client, self._table = client, table
 
-    def open(self, now: datetime, young: timedelta) -> Iterator[OpenOrder]:
-        """Read the index, but for what was created within `young` of now."""
-        before, after = format_timestamp(now - young), format_timestamp(now + young)
-        # An order whose clock was ahead is younger than now.
-        ranges = [(LOWEST, before), (after, HIGHEST)] if young else [(LOWEST, HIGHEST)]
-        for shard in SHARDS:
-            for low, high in ranges:
-                yield from self._read(shard, now, low, high)
+    def fresh(
+        self, shard: str, *, until: datetime | None = None, after: datetime | None = None
+    ) -> Iterator[OpenOrder]:
+        """Read the shard's partition of fresh orders."""
+        return self._read(OPEN, shard, _range(until, after))
 
-    def given_up(self, now: datetime) -> Iterator[OpenOrder]:
+    def deferred(
+        self, shard: str, *, until: datetime | None = None, after: datetime | None = None
+    ) -> Iterator[OpenOrder]:
+        """Read the shard's partition of deferred orders."""
+        return self._read(DEFERRED, f"deferred-{shard}", _range(until, after))
+
+    def oldest(self, until: datetime) -> datetime | None:
+        """Read the first order of each partition."""
+        first = (
+            next(self._read(OPEN, partition, _range(until, None), page=1), None)
+            for partition in (*SHARDS, *DEFERRED_SHARDS)
+        )
+        return min((order.at for order in first if order and order.at), default=None)
+
+    def count_given_up(self, limit: int) -> int:
         """Read the partition of given-up orders."""
-        yield from self._read(GIVEN_UP, now, LOWEST, HIGHEST)
+        found = self._read(OPEN, GIVEN_UP, (LOWEST, HIGHEST), page=limit)
+        return sum(1 for _ in islice(found, limit))
+
+    def walk(self, after: str) -> Iterator[OpenOrder]:
+        """Read all partitions, one after the other."""
+        partition, order_id, created_at = after.split(" ", 2) if after else ("", "", "")
+        first = PARTITIONS.index(partition) if after else 0
+        for place in PARTITIONS[first:]:
+            start = {"openShard": place, "orderId": order_id, "createdAt": created_at}
+            begin = start if place == partition else None
+            yield from self._read(OPEN, place, (LOWEST, HIGHEST), after=begin)
 
     def find(self, order_id: str) -> StoredOrder | UnreadableOrder | None:
         """Read the order itself: the index may lag behind."""
@@ -77,30 +108,46 @@ class OrdersTable:
             seen=stored.next_attempt_at,
             resumes=stored.resumes,
             outbox=stored.outbox,
+            is_fresh=item["openShard"] in SHARDS,
+            is_given_up=item["openShard"] == GIVEN_UP,
         )
 
     def defer(self, order: StoredOrder, until: datetime, resumes: int) -> bool:
-        """Set the next attempt, and how often the order was resumed by then."""
-        changes = {
-            **open_index_key(order.order_id),
-            "nextAttemptAt": format_timestamp(until),
-            "resumes": resumes,
-        }
-        return self._set(order.order_id, changes, _as_it_was_read(order))
+        """Move the order to where it is found at its next attempt."""
+        [shard] = open_index_key(order.order_id).values()
+        return self._set_next(order, f"deferred-{shard}", until, resumes)
+
+    def refresh(self, order: StoredOrder, until: datetime) -> bool:
+        """Move the order to where all releases of the sweep look, and count from zero."""
+        [shard] = open_index_key(order.order_id).values()
+        return self._set_next(order, shard, until, 0)
 
     def give_up(self, order: StoredOrder | UnreadableOrder) -> bool:
         """Move the order to the partition of given-up orders."""
         as_read = _as_it_was_read(order) if isinstance(order, StoredOrder) else {}
         return self._set(order.order_id, {"openShard": GIVEN_UP}, as_read)
 
-    def _read(self, shard: str, now: datetime, low: str, high: str) -> Iterator[OpenOrder]:
-        equal, between = ("openShard", shard), ("createdAt", low, high)
-        for item in query(self._client, self._table, INDEX, equal, between):
-            yield OpenOrder(
-                order_id=item["orderId"],
-                created_at=_readable(item["createdAt"]) or now,
-                next_attempt_at=_readable(item.get("nextAttemptAt")),
-            )
+    def _read(
+        self,
+        index: str,
+        partition: str,
+        between: tuple[str, str],
+        page: int = PAGE,
+        after: Item | None = None,
+    ) -> Iterator[OpenOrder]:
+        sort = "createdAt" if index == OPEN else "nextAttemptAt"
+        equal, within = ("openShard", partition), (sort, *between)
+        for item in query(self._client, self._table, index, equal, within, page, after):
+            order_id, at = item["orderId"], item[sort]
+            yield OpenOrder(order_id, _readable(at), f"{partition} {order_id} {at}")
+
+    def _set_next(self, order: StoredOrder, partition: str, until: datetime, resumes: int) -> bool:
+        changes = {
+            "openShard": partition,
+            "nextAttemptAt": format_timestamp(until),
+            "resumes": resumes,
+        }
+        return self._set(order.order_id, changes, _as_it_was_read(order))
 
     def _set(self, order_id: str, changes: Item, as_read: Item) -> bool:
         """Change an order that is open and `as_read`; return whether it was."""
@@ -120,6 +167,14 @@ class OrdersTable:
             },
         )
         return write(self._client, update) is None
+
+
+def _range(until: datetime | None, after: datetime | None) -> tuple[str, str]:
+    """Return the lowest and the highest text of a time until or after another, inclusive."""
+    return (
+        format_timestamp(after) if after else LOWEST,
+        format_timestamp(until) if until else HIGHEST,
+    )
 
 
 def _as_it_was_read(order: StoredOrder) -> Item:

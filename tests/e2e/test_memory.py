@@ -25,7 +25,7 @@ from plumbing.step import (
     history_entry,
     open_index_key,
 )
-from tests.memory import Exceptions, MemoryDynamoDB
+from tests.memory import INDEXES, Exceptions, MemoryDynamoDB
 
 IDS = [f"{digit}0000000-0000-4000-8000-000000000000" for digit in "01a"]
 SKUS = ["TEA", "COFFEE"]
@@ -62,26 +62,32 @@ def both(saga: Environment) -> Iterator[Both]:
     client: Any = session().client("dynamodb", endpoint_url=saga.endpoint)
     tables = {"memory-orders": "orderId", "memory-inventory": "sku"}
     for table, key in tables.items():
-        index = [("openShard", "HASH"), ("createdAt", "RANGE")] if key == "orderId" else []
-        names = [key, *(name for name, _ in index)]
-        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["nextAttemptAt"]}
-        keys = [{"AttributeName": name, "KeyType": kind} for name, kind in index]
+        indexes = [_index(*index) for index in INDEXES.items()] if key == "orderId" else []
+        names = {key, *("openShard", "createdAt", "nextAttemptAt")} if indexes else {key}
         client.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            **{
-                "GlobalSecondaryIndexes": [
-                    {"IndexName": "open", "KeySchema": keys, "Projection": projection}
-                ]
-            }
-            if index
-            else {},
+            **{"GlobalSecondaryIndexes": indexes} if indexes else {},
         )
     yield Both(client, MemoryDynamoDB(tables))
     for table in tables:
         client.delete_table(TableName=table)
+
+
+def _index(name: str, index: tuple[str, str, list[str]]) -> dict[str, Any]:
+    partition, sort, projected = index
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": sort, "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected}
+        if projected
+        else {"ProjectionType": "KEYS_ONLY"},
+    }
 
 
 @pytest.mark.parametrize("saga", ["processes"], indirect=True, scope="session")
@@ -177,8 +183,8 @@ def _defer(client: Any, dice: random.Random, now: datetime) -> None:
         + dice.choice(["attribute_not_exists(#nextAttemptAt)", "attribute_exists(#nextAttemptAt)"]),
         names={f"#{name}": name for name in ("openShard", "nextAttemptAt", "status")},
         values={
-            ":openShard": dice.choice(["0", "given-up"]),
-            ":nextAttemptAt": str(now),
+            ":openShard": dice.choice(["0", "deferred-0", "given-up"]),
+            ":nextAttemptAt": format_timestamp(now),
             ":status": dice.choice(STATUSES),
         },
     )
@@ -191,9 +197,10 @@ def _read(client: Any, dice: random.Random, now: datetime) -> None:
 
 def _query(client: Any, dice: random.Random, now: datetime) -> None:
     begin, end = sorted(now - timedelta(seconds=dice.randint(0, 200)) for _ in range(2))
-    shard = ("openShard", dice.choice(["0", "1", "a", "given-up"]))
-    between = ("createdAt", begin.isoformat(), end.isoformat())
-    list(query(client, "memory-orders", "open", shard, between))
+    index = dice.choice(list(INDEXES))
+    shard = ("openShard", dice.choice(["0", "1", "a", "deferred-0", "given-up"]))
+    between = (INDEXES[index][1], format_timestamp(begin), format_timestamp(end))
+    list(query(client, "memory-orders", index, shard, between, dice.choice([1, 2, 50])))
 
 
 def _answer(call: Callable[..., Any], arguments: Any) -> tuple[dict[str, Any], Exception | None]:

@@ -131,7 +131,10 @@ def test_each_resume_is_one_more_attempt_until_the_sweep_gives_up() -> None:
 
 
 class StaleIndex:
-    """Orders in DynamoDB, whose index also has those that have just ended."""
+    """Orders in DynamoDB, whose index also has those that have just ended.
+
+    An order is in the partition that its id begins with.
+    """
 
     def __init__(self, orders: dict[str, bool]) -> None:
         self._orders = orders
@@ -146,7 +149,7 @@ class StaleIndex:
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         """Return one order on each page, as a small index does when the limit is one."""
         shard = request["ExpressionAttributeValues"][":shard"]["S"]
-        for order_id in sorted(one for one in self._orders if one.startswith(shard)):
+        for order_id in sorted(one for one in self._orders if one.rpartition("-")[0] == shard):
             key = {"createdAt": {"S": f"2026-01-31T09:00:0{order_id[-1]}.000Z"}}
             yield {"Items": [{**key, "orderId": {"S": order_id}}]}
 
@@ -166,3 +169,12 @@ def test_orders_that_have_just_ended_do_not_hide_open_ones(limit: int, found: li
     listed = [item["orderId"] for item in stored.open(limit)]
 
     assert listed == found
+
+
+def test_orders_in_progress_are_those_that_are_fresh_deferred_and_given_up() -> None:
+    orders = dict.fromkeys(["given-up-1", "f-2", "deferred-f-3", "deferred-0-4"], True)
+    stored = StoredOrders(StaleIndex(orders))  # type: ignore[arg-type]
+
+    listed = [item["orderId"] for item in stored.open(9)]
+
+    assert listed == list(orders)

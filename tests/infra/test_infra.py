@@ -105,9 +105,10 @@ def test_what_cannot_be_delivered_or_fails_goes_to_the_services_own_queue(
 def test_a_service_may_do_what_it_does_and_no_more(assembly: Assembly, service: str) -> None:
     statements = assembly.grants(service)
     allowed = {
-        (action, _arn_end(statement["Resource"]))
+        (action, _arn_end(resource))
         for statement in statements
         for action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
     }
 
     expected = {("logs:CreateLogStream", "Log"), ("logs:PutLogEvents", "Log")}
@@ -161,6 +162,22 @@ def test_orders_that_do_not_end_have_alarms(assembly: Assembly) -> None:
     assert no_run["TreatMissingData"] == "breaching"
 
 
+def test_a_sweep_that_measures_nothing_for_five_minutes_wakes_a_person(
+    assembly: Assembly,
+) -> None:
+    alarms = assembly.resources(stack_name("resume_orders"), "AWS::CloudWatch::Alarm")
+    of_the_sweep = [alarm for alarm in alarms if alarm["Namespace"] == "OrderSaga"]
+
+    assert {alarm["MetricName"] for alarm in of_the_sweep} == {
+        "oldestOverdueSeconds",
+        "givenUpOrders",
+        "failedOrders",
+    }
+    assert {(alarm["TreatMissingData"], alarm["Period"]) for alarm in of_the_sweep} == {
+        ("breaching", 300)
+    }
+
+
 def test_alarms_go_to_the_topic_that_is_named(tmp_path: Path) -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:pager"
 
@@ -197,7 +214,7 @@ def test_the_dashboard_has_every_service_and_none_of_a_deployment_whose_name_beg
         assert f"{stack_name(service)}" in dashboard
         assert f'function=\\\\\\"{stack_name(service)}\\\\\\"' in dashboard
     assert [queue for queue in CONSUMES if f"{stack_name(queue)}-failures" not in dashboard] == []
-    assert "overdueOrders" in dashboard
+    assert "leftOrders" in dashboard
 
 
 def test_saved_queries_look_at_every_service(assembly: Assembly) -> None:
@@ -270,7 +287,8 @@ def test_only_schedules_of_its_own_account_may_start_the_sweep(assembly: Assembl
 
 def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: Assembly) -> None:
     tables = assembly.resources(PLATFORM, "AWS::DynamoDB::GlobalTable")
-    [index] = [index for table in tables for index in table.get("GlobalSecondaryIndexes", [])]
+    indexes = [index for table in tables for index in table.get("GlobalSecondaryIndexes", [])]
+    [index] = [index for index in indexes if index["IndexName"] == "open"]
 
     assert index["KeySchema"] == [
         {"AttributeName": "openShard", "KeyType": "HASH"},
@@ -280,6 +298,18 @@ def test_the_index_of_open_orders_is_not_written_by_steps_on_the_way(assembly: A
         "NonKeyAttributes": ["nextAttemptAt"],
         "ProjectionType": "INCLUDE",
     }
+
+
+def test_the_index_of_deferred_orders_has_those_with_a_next_attempt(assembly: Assembly) -> None:
+    tables = assembly.resources(PLATFORM, "AWS::DynamoDB::GlobalTable")
+    indexes = [index for table in tables for index in table.get("GlobalSecondaryIndexes", [])]
+    [index] = [index for index in indexes if index["IndexName"] == "deferred"]
+
+    assert index["KeySchema"] == [
+        {"AttributeName": "openShard", "KeyType": "HASH"},
+        {"AttributeName": "nextAttemptAt", "KeyType": "RANGE"},
+    ]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -398,8 +428,8 @@ def _watched(assembly: Assembly, service: str) -> dict[str, float]:
     return {alarm["MetricName"]: alarm["Threshold"] for alarm in alarms if "MetricName" in alarm}
 
 
-def _listed(one_or_more: str | list[str]) -> list[str]:
-    return [one_or_more] if isinstance(one_or_more, str) else one_or_more
+def _listed(one_or_more: Any) -> list[Any]:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
 
 
 def _arn_end(resource: Any) -> str:

@@ -93,10 +93,19 @@ class Code:
             self._handlers = {service: self._wire(service) for service in self.services}
 
     def run(
-        self, service: str, event: Any, now: datetime, answers: Sequence[Answered]
+        self,
+        service: str,
+        event: Any,
+        now: datetime,
+        answers: Sequence[Answered],
+        query: Callable[[Call], Answered],
     ) -> Call | Ended:
-        """Run a handler up to the first call that `answers` has no response for, or to its end."""
+        """Run a handler up to the first call that `answers` has no response for, or to its end.
+
+        After those, an index responds at once, by `query`.
+        """
         self._answers, self._given, self._now = list(answers), 0, now
+        self._query = query
         self._event, self._logged = event, []
         try:
             return Ended(self._handlers[service].handle(event, None), logged=self._logged)
@@ -139,7 +148,9 @@ class Code:
     def call(self, call: Call) -> Any:
         """Respond to a call of the running handler, or stop it there."""
         if self._given == len(self._answers):
-            raise Stopped(call)
+            if call.operation != "query":
+                raise Stopped(call)
+            self._answers.append(self._query(call))
         answered = self._answers[self._given]
         self._given += 1
         if answered.error:

@@ -302,18 +302,40 @@ GUARDS = (
         first="scheduled sweep, happy",
     ),
     Guard(
+        "a step brings an order back to where the sweep looks first",
+        [Edit("plumbing/step.py", "{} if transition.final else open_index_key(identity)", "{}")],
+        first="scheduled sweep, happy",
+    ),
+    Guard(
+        "the sweep looks at what it deferred",
+        [
+            Edit(
+                f"{RESUME}/resume_orders.py",
+                "        yield since(orders.deferred(shard, until=now), timedelta(0))\n",
+                "",
+            )
+        ],
+        first="scheduled sweep, declined",
+    ),
+    Guard(
         "the sweep decides by the order, not by the index, which may lag behind",
-        [Edit(f"{RESUME}/resume_orders.py", "return _is_due(order, now) and abs", "return abs")],
+        [Edit(f"{RESUME}/resume_orders.py", "if not _is_due(order, now):", "if False:")],
         first="scheduled sweep, happy",
     ),
     Guard(
         "the sweep looks for orders whose clock was ahead",
-        [Edit(f"{RESUME}/orders.py", "(LOWEST, before), (after, HIGHEST)", "(LOWEST, before)")],
+        [Edit(f"{RESUME}/resume_orders.py", "for ahead in (", "for ahead in () and (")],
         first="a clock that is ahead",
     ),
     Guard(
         "the sweep publishes what is stored",
-        [Edit(f"{RESUME}/resume_orders.py", "        publish(order.outbox)\n", "        pass\n")],
+        [
+            Edit(
+                f"{RESUME}/resume_orders.py",
+                "        if deferred:\n            publish(order.outbox)\n",
+                "",
+            )
+        ],
         first="lost, happy",
     ),
 )

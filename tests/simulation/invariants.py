@@ -78,6 +78,7 @@ class Judge:
         for item in orders.values():
             yield from self._judge_path(item)
             yield from self._judge_resumes(state, item)
+            yield from self._judge_place(item)
         yield from self._judge_events(state, orders)
         for accepted in state.accepted:
             if machine.posted(accepted) not in [_body(item) for item in orders.values()]:
@@ -118,6 +119,15 @@ class Judge:
             yield f"I7 an order is {item['status']['S']} and came last to {path[-1]}"
         if ("openShard" in item) == (path[-1] in FINAL):
             yield f"I8 an order that is {path[-1]} is {'' if 'openShard' in item else 'not '}open"
+
+    def _judge_place(self, item: Any) -> Iterator[str]:
+        """Judge whether a run of the sweep can find an open order, or left it to a person."""
+        shard = item["orderId"]["S"][0]
+        found = {None, shard, "given-up"}
+        if "nextAttemptAt" in item:
+            found.add(f"deferred-{shard}")
+        if item.get("openShard", {}).get("S") not in found:
+            yield f"I8 no run finds an order that is {item['status']['S']}"
 
     def _judge_resumes(self, state: State, item: Any) -> Iterator[str]:
         """Judge whether the sweep resumed a step as rarely as it has to: after 4, 8, 16 minutes."""

@@ -63,7 +63,7 @@ class Machine:
         self.items, self.events, self.calls, self.answers = Table(), Table(), Table(), Table()
         self._code = code
         self._forged = [self._event(forged) for forged in forgeries]
-        self._next: dict[tuple[int, str, int, int, tuple[int, ...]], Call | Ended] = {}
+        self._next: dict[Any, tuple[Call | Ended, tuple[int, ...]]] = {}
         self._stored: dict[tuple[Any, int], tuple[Any, int]] = {}
         stocked = [
             (
@@ -237,15 +237,30 @@ class Machine:
     def _go_on(
         self, state: State, delivery: Delivery, answers: tuple[int, ...], release: int
     ) -> State:
-        """Let a handler run to its next call, or to its end."""
-        asked = (release, delivery.service, delivery.event, state.minutes, answers)
+        """Let a handler run to its next call, or to its end.
+
+        An index may lag behind, so that it matters little when it is read: at once.
+        """
+        index = state.items if state.lagging is None else state.lagging
+        reads = index if delivery.service == "resume_orders" else None
+        asked = (release, delivery.service, delivery.event, state.minutes, answers, reads)
         if asked not in self._next:
             event = self.events[delivery.event]
             given = [self.answers[number] for number in answers]
             ahead = self._ahead if delivery.service == "create_order" else timedelta(0)
             now = event["now"] + state.passed + ahead
-            self._next[asked] = self.code(release).run(delivery.service, event["event"], now, given)
-        match self._next[asked]:
+            read: list[int] = []
+
+            def query(call: Call) -> Answered:
+                read.append(self._stores(index, call)[1])
+                answered: Answered = self.answers[read[-1]]
+                return answered
+
+            code = self.code(release)
+            came = code.run(delivery.service, event["event"], now, given, query)
+            self._next[asked] = came, (*answers, *read)
+        came, answers = self._next[asked]
+        match came:
             case Ended(error=None) as ended:
                 return self._ended(state, delivery, ended)
             case Ended(error=error):
@@ -255,10 +270,6 @@ class Machine:
                 return self._try_again(state, delivery)
             case call:
                 pass
-        if call.operation == "query":
-            # An index may lag behind, so that it matters little when it is read: at once.
-            items = state.items if state.lagging is None else state.lagging
-            return self._go_on(state, delivery, (*answers, self._stores(items, call)[1]), release)
         running = Running(delivery, answers, self.calls.number(call, _key(call)), release)
         return state._replace(running=_with(state.running, running))
 

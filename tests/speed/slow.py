@@ -60,6 +60,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body.pop("ClientRequestToken", None)  # which botocore adds
         api, operation = self.headers["X-Amz-Target"].split(".")
         self.server.tries += 1
         if self.server.way == THROTTLES:
@@ -174,9 +175,10 @@ def function(server: Slow, service: str) -> tuple[Any, Any]:
         return importlib.import_module(f"{service}.handler").handle, event
 
 
-def run(server: Slow, service: str, time_out: float) -> Ran:
-    """Run a function of this server that is killed after so many seconds."""
+def run(server: Slow, service: str, time_out: float, call: object = None) -> Ran:
+    """Run a function that is killed after so many seconds, by its event or another call."""
     handle, event = function(server, service)
+    event = event if call is None else call
     context = Context(time_out)
     try:
         result = handle(event, context)

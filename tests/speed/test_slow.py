@@ -48,13 +48,23 @@ def test_a_customer_gets_a_response_before_the_time_out(way: str, status: int, m
     assert ran.tries <= most
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("call", [{}, {"allOpen": True}], ids=["a run", "a walk"])
+def test_the_sweep_ends_with_a_report_before_its_time_out(call: object, way: str) -> None:
+    ran = _ran("resume_orders", way, call)
+
+    assert ran.seconds < ran.time_out
+    assert (ran.result["resumedOrders"] > 0) == (way in ("late", THIRD))
+    assert ran.result["resumedOrders"] or ran.result["failures"]
+
+
 def test_an_error_names_the_call_that_there_is_no_time_for() -> None:
     ran = _ran("charge_payment", CONFLICTS)
 
     assert str(ran.error).startswith("UpdateItem is not tried: it does not fit into the ")
 
 
-def _ran(service: str, way: str) -> Ran:
+def _ran(service: str, way: str, call: object = None) -> Ran:
     time_out = MARGIN_SECONDS + SCALE * (TIME_OUTS[service] - MARGIN_SECONDS)
     with slow_aws(way, SCALE) as server, redirect_stdout(io.StringIO()):
-        return run(server, service, time_out)
+        return run(server, service, time_out, call)

@@ -28,3 +28,10 @@ def test_a_handler_has_few_lines_of_code(service: str) -> None:
     ]
 
     assert len(code) <= MAX_LINES
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_handler_makes_no_call_that_does_not_fit_into_its_time(service: str) -> None:
+    text = (ROOT / "services" / service / "handler.py").read_text()
+
+    assert "\n@within_time\ndef handle(" in text

@@ -1,13 +1,18 @@
 """resume_orders: stalled orders are published again, ever more rarely, then given up loudly."""
 
+import copy
 import json
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from plumbing.step import format_timestamp
+from resume_orders import resume_orders
 from tests.world import ORDER_ID, STORED_AT, World, published
 
 OPEN = [
@@ -36,7 +41,6 @@ def test_a_stalled_order_is_published_again_byte_for_byte(
     assert world.published == [published(event)]
     assert world.events.published[0]["Detail"] == world.order()["outbox"]["detail"]
     assert report == {
-        "overdueOrders": 1,
         "oldestOverdueSeconds": 300,
         "resumedOrders": 1,
         "givenUpOrders": 0,
@@ -55,7 +59,7 @@ def test_an_order_that_has_ended_is_let_be(
 
     report = _run(service, monkeypatch, LATE)
 
-    assert (world.published, report["overdueOrders"]) == ([], 0)
+    assert (world.published, report["oldestOverdueSeconds"]) == ([], 0)
 
 
 def test_an_order_that_is_young_is_let_be(
@@ -68,7 +72,7 @@ def test_an_order_that_is_young_is_let_be(
     assert world.published == []
 
 
-def test_an_old_order_that_has_just_moved_is_let_be(
+def test_an_old_order_that_has_just_moved_is_looked_at_again_when_it_stalls(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.store_order("CREATED")
@@ -77,7 +81,10 @@ def test_an_old_order_that_has_just_moved_is_let_be(
 
     report = _run(service, monkeypatch, LATE)
 
-    assert (world.published, report["overdueOrders"]) == ([], 1)
+    assert (world.published, report["oldestOverdueSeconds"]) == ([], 300)
+    order = world.order()
+    assert (order["nextAttemptAt"], order["resumes"]) == ("2026-01-31T09:08:30.000Z", 0)
+    assert order["openShard"] == f"deferred-{ORDER_ID[0]}"
 
 
 def test_it_is_published_ever_more_rarely_and_then_given_up(
@@ -95,7 +102,7 @@ def test_it_is_published_ever_more_rarely_and_then_given_up(
             minutes.append(minute)
 
     assert minutes == [4, 8, 16, 32, 64, 128, 256, 512]
-    assert (report["givenUpOrders"], report["overdueOrders"]) == (1, 0)
+    assert (report["givenUpOrders"], report["oldestOverdueSeconds"]) == (1, 0)
     assert gave_up == [ORDER_ID]
 
 
@@ -105,16 +112,17 @@ def test_a_person_can_resume_all_and_a_given_up_order_counts_from_zero(
     world.store_order("CREATED")
     world.dynamodb.tables["orders"][ORDER_ID] |= {
         "openShard": {"S": "given-up"},
-        "nextAttemptAt": {"S": "2026-01-31T18:00:00.000Z"},
+        "nextAttemptAt": {"S": "2026-02-01T02:00:00.000Z"},
         "resumes": {"N": "8"},
     }
+    next_day = STORED_AT + timedelta(days=1)
 
-    report = _run(service, monkeypatch, STORED_AT, allOpen=True)
-    again = _run(service, monkeypatch, STORED_AT + timedelta(minutes=4))
+    report = _run(service, monkeypatch, next_day, allOpen=True)
+    again = _run(service, monkeypatch, next_day + timedelta(minutes=4))
 
     assert world.published == [published("OrderCreated")] * 2
-    assert (report["resumedOrders"], report["givenUpOrders"]) == (1, 0)
-    assert again["resumedOrders"] == 1
+    assert (report["resumedOrders"], report["next"]) == (1, None)
+    assert (again["resumedOrders"], again["givenUpOrders"]) == (1, 0)
     assert world.order()["resumes"] == 1
 
 
@@ -215,8 +223,7 @@ def test_an_index_that_lags_behind_counts_no_resume_that_is_not_due(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.store_order("CREATED")
-    lagging = list(service.orders.open(LATE, timedelta(minutes=4)))
-    monkeypatch.setattr(service.orders, "open", lambda *_: lagging)
+    monkeypatch.setattr(world.dynamodb, "query", copy.deepcopy(world.dynamodb).query)
 
     for minute in range(8):
         _run(service, monkeypatch, LATE + timedelta(minutes=minute))
@@ -234,7 +241,7 @@ def test_an_order_whose_clock_was_ahead_is_found(
     world.dynamodb.tables["orders"][ORDER_ID]["history"]["L"][0]["M"]["at"] = {"S": ahead}
 
     report = _run(service, monkeypatch, LATE)
-    by_hand = _run(service, monkeypatch, LATE, allOpen=True)
+    by_hand = _run(service, monkeypatch, LATE + timedelta(minutes=1), allOpen=True)
 
     assert (report["resumedOrders"], by_hand["resumedOrders"]) == (1, 1)
 
@@ -274,8 +281,221 @@ def test_finding_what_is_due_reads_nothing_of_orders_that_ended(
 
     _run(service, monkeypatch, LATE)
 
-    # Twice each of sixteen partitions of open orders, and the one of those given up.
-    assert world.dynamodb.calls == ["Query"] * 33
+    # Of each of sixteen shards what is due and what is ahead, fresh and deferred, and the oldest of
+    # both; and what is given up.
+    assert world.dynamodb.calls == ["Query"] * (16 * 6 + 1)
+
+
+@pytest.mark.parametrize("orders", [200, 2_000])
+def test_a_run_reads_no_more_however_many_orders_are_open(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, orders: int
+) -> None:
+    monkeypatch.setattr(resume_orders, "MAX_PER_RUN", 20)
+    monkeypatch.setattr(resume_orders, "MAX_COUNTED", 20)
+    for number in range(orders):
+        world.store_order("CREATED", orderId=_id(number))
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert (report["resumedOrders"], report["leftOrders"]) == (20, 20)
+    assert Counter(world.dynamodb.calls) == {"Query": 97, "GetItem": 20, "UpdateItem": 20}
+
+
+def test_what_is_due_for_longest_comes_first_whether_fresh_or_deferred_and_in_any_shard(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume_orders, "MAX_PER_RUN", 5)
+    due_for: dict[str, int] = {}
+    for number in range(64):
+        order_id, minutes = _id(number), (37 * number) % 64
+        due_for[order_id] = minutes
+        since = LATE - timedelta(minutes=minutes)
+        if number % 2:
+            world.store_order("CREATED", orderId=order_id, createdAt="2026-01-01T00:00:00.000Z")
+            _defer(world, order_id, since)
+        else:
+            created_at = format_timestamp(since - timedelta(minutes=4))
+            world.store_order("CREATED", orderId=order_id, createdAt=created_at)
+
+    runs = [_run(service, monkeypatch, LATE)["resumedOrders"] for _ in range(13)]
+
+    resumed = [event["detail"]["orderId"] for event in world.published]
+    assert runs == [5] * 12 + [4]
+    assert [due_for[order_id] for order_id in resumed] == list(range(63, -1, -1))
+
+
+def test_every_run_goes_on_where_the_last_one_ended(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume_orders, "MAX_PER_RUN", 10)
+    for number in range(40):
+        world.store_order("CREATED", orderId=_id(number))
+    for number in range(0, 40, 4):  # cannot be published, found to have moved, or be read
+        _move(world, _id(number), LATE)
+        world.dynamodb.tables["orders"][_id(number + 1)]["resumes"] = {"N": "8"}
+        world.dynamodb.tables["orders"][_id(number + 2)]["outbox"] = {"S": "torn"}
+
+    reports = [_run(service, monkeypatch, LATE) for _ in range(5)]
+
+    assert [report["leftOrders"] for report in reports] == [30, 20, 10, 0, 0]
+    assert sum(report["resumedOrders"] for report in reports) == 10
+    assert sum(len(report["gaveUp"]) for report in reports) == 20
+    assert reports[-1]["failedOrders"] == 0
+
+
+@pytest.mark.parametrize("minutes", [1, 60])
+def test_an_order_that_the_release_before_deferred_keeps_its_time(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    world.store_order("CREATED")
+    _defer(world, ORDER_ID, LATE + timedelta(minutes=minutes))
+    world.dynamodb.tables["orders"][ORDER_ID] |= {
+        "openShard": {"S": ORDER_ID[0]},
+        "resumes": {"N": "3"},
+    }
+
+    _run(service, monkeypatch, LATE)
+    before = (world.order(), list(world.published))
+    _run(service, monkeypatch, LATE + timedelta(minutes=minutes))
+
+    order, published_before = before
+    assert (order["openShard"], order["resumes"]) == (f"deferred-{ORDER_ID[0]}", 3)
+    assert order["nextAttemptAt"] == format_timestamp(LATE + timedelta(minutes=minutes))
+    assert (published_before, len(world.published)) == ([], 1)
+    assert world.order()["resumes"] == 4
+
+
+def test_a_run_ends_by_itself_when_its_time_is_over_and_the_next_goes_on(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        world.store_order("CREATED", orderId=_id(number))
+    monkeypatch.setattr(service, "utc_now", lambda: LATE)
+
+    first = service.handle({}, Slow(world, 0.25))
+    second = service.handle({}, Slow(world, 0.25))
+
+    assert 50 < first["resumedOrders"] < 100
+    assert first["leftOrders"] == 100 - first["resumedOrders"]
+    assert first["resumedOrders"] + second["resumedOrders"] == len(world.published) == 100
+    assert (first["failedOrders"], first["gaveUp"]) == (0, [])
+
+
+def test_a_run_that_has_not_the_time_to_read_all_shards_looks_at_those_that_it_read(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(16):
+        world.store_order("CREATED", orderId=_id(number))
+    monkeypatch.setattr(service, "utc_now", lambda: LATE)
+
+    report = service.handle({}, Slow(world, 2))
+
+    assert report["resumedOrders"] > 0
+    assert report["failures"] == ["index: there was no time to read all of it"]
+
+
+def test_what_could_not_be_measured_is_missing_and_no_zero(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    query = world.dynamodb.query
+
+    def lose_measures(**asked: Any) -> Any:
+        if asked["Limit"] != 50:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return query(**asked)
+
+    monkeypatch.setattr(world.dynamodb, "query", lose_measures)
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert (report["resumedOrders"], report["failedOrders"]) == (1, 2)
+    assert not {"oldestOverdueSeconds", "givenUpOrders"} & set(report)
+
+
+def test_a_partition_that_cannot_be_read_keeps_no_other_from_being_resumed(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    world.store_order("CREATED", orderId=OTHER)
+    query = world.dynamodb.query
+
+    def refuse_one(**asked: Any) -> Any:
+        if asked["ExpressionAttributeValues"][":partition"] == {"S": OTHER[0]}:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return query(**asked)
+
+    monkeypatch.setattr(world.dynamodb, "query", refuse_one)
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert [event["detail"]["orderId"] for event in world.published] == [ORDER_ID]
+    assert report["failures"][0].startswith("index: Read timeout")
+
+
+def test_a_walk_resumes_each_open_order_once_and_ends(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume_orders, "MAX_PER_RUN", 7)
+    ids = [_id(number) for number in range(60)]
+    for number, order_id in enumerate(ids):
+        world.store_order("CREATED", orderId=order_id)
+        if number % 3:
+            _defer(world, order_id, LATE + timedelta(minutes=number), given_up=number % 3 == 2)
+
+    reports = list(_walk(service, monkeypatch, LATE))
+
+    assert sorted(event["detail"]["orderId"] for event in world.published) == sorted(ids)
+    assert [report["resumedOrders"] for report in reports] == [7] * 8 + [4]
+    # As the release before defers an order, which its sweep can read.
+    assert {world.order(one)["openShard"] for one in ids} == {one[0] for one in ids}
+    assert {world.order(one)["resumes"] for one in ids} == {0}
+
+
+def test_a_walk_meets_no_order_twice_although_the_sweep_moves_them_meanwhile(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume_orders, "MAX_PER_RUN", 7)
+    ids = [_id(number) for number in range(60)]
+    for order_id in ids:
+        world.store_order("CREATED", orderId=order_id)
+        _defer(world, order_id, LATE + timedelta(hours=1))
+    for order_id in ids[:30]:
+        world.dynamodb.tables["orders"][order_id]["openShard"] = {"S": order_id[0]}
+
+    for number, _ in enumerate(_walk(service, monkeypatch, LATE)):
+        if number:  # what was met by then is no more where it was, and not yet where it will be met
+            _run(service, monkeypatch, LATE + timedelta(seconds=number))
+
+    assert sorted(event["detail"]["orderId"] for event in world.published) == sorted(ids)
+
+
+def test_a_walk_lets_be_what_was_created_after_it_began(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    new = format_timestamp(LATE + timedelta(seconds=1))
+    world.store_order("CREATED", orderId=OTHER, createdAt=new)
+
+    _run(service, monkeypatch, LATE + timedelta(seconds=2), allOpen=True, startedAt=str(LATE))
+
+    assert [event["detail"]["orderId"] for event in world.published] == [ORDER_ID]
+
+
+def test_a_walk_stops_when_its_time_is_over_and_says_where(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [_id(number) for number in range(60)]
+    for order_id in ids:
+        world.store_order("CREATED", orderId=order_id)
+    monkeypatch.setattr(service, "utc_now", lambda: LATE)
+
+    first = service.handle({"allOpen": True}, Slow(world, 0.5))
+    rest = _run(service, monkeypatch, LATE, allOpen=True, after=first["next"])
+
+    assert 0 < first["resumedOrders"] < 60
+    assert (first["resumedOrders"] + rest["resumedOrders"], rest["next"]) == (60, None)
+    assert len(world.published) == 60
 
 
 def test_a_run_leaves_its_numbers_in_the_log_as_metrics(
@@ -296,8 +516,54 @@ def test_a_run_leaves_its_numbers_in_the_log_as_metrics(
     assert line == {"level": "INFO", "message": "orders resumed", "bus": "bus", **report}
 
 
+class Slow:
+    """An invocation of 60 s in which each call of DynamoDB takes so many."""
+
+    def __init__(self, world: World, seconds: float) -> None:
+        self._calls, self._seconds = world.dynamodb.calls, seconds
+        self._before = len(self._calls)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time that is left by the calls made."""
+        made = len(self._calls) - self._before
+        return max(0, round(1000 * (60 - self._seconds * made)))
+
+
+def _id(number: int) -> str:
+    """Return an id in the shard after that of the number before."""
+    return f"{number % 16:x}{number:07x}-0000-4000-8000-000000000000"
+
+
+def _defer(world: World, order_id: str, until: datetime, *, given_up: bool = False) -> None:
+    world.dynamodb.tables["orders"][order_id] |= {
+        "openShard": {"S": "given-up" if given_up else f"deferred-{order_id[0]}"},
+        "nextAttemptAt": {"S": format_timestamp(until)},
+        "resumes": {"N": "8" if given_up else "7"},
+    }
+
+
+def _move(world: World, order_id: str, at: datetime) -> None:
+    entry = {"status": {"S": "CREATED"}, "at": {"S": format_timestamp(at)}}
+    world.dynamodb.tables["orders"][order_id]["history"]["L"].append({"M": entry})
+
+
+def _walk(
+    service: ModuleType, monkeypatch: pytest.MonkeyPatch, begin: datetime
+) -> Iterator[dict[str, Any]]:
+    """Go on with a walk until it ends, a second later each time."""
+    report = _run(service, monkeypatch, begin, allOpen=True)
+    yield report
+    seconds = 0
+    while report["next"]:
+        seconds += 1
+        go_on = {"startedAt": report["startedAt"], "after": report["next"]}
+        now = begin + timedelta(seconds=seconds)
+        report = _run(service, monkeypatch, now, allOpen=True, **go_on)
+        yield report
+
+
 def _run(
-    service: ModuleType, monkeypatch: pytest.MonkeyPatch, now: datetime, **call: bool
+    service: ModuleType, monkeypatch: pytest.MonkeyPatch, now: datetime, **call: Any
 ) -> dict[str, Any]:
     monkeypatch.setattr(service, "utc_now", lambda: now)
     report: dict[str, Any] = service.handle(call, None)
