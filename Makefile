@@ -23,13 +23,15 @@ demo: setup ## set up, start, run the three scenarios, stop
 test: setup ## run all tests that this machine can run
 	@$(PY) -m pytest $(PYTEST_ARGS)
 
-check: setup ## lint, format, types, and the allowed imports
+check: setup ## lint, format, types, the allowed imports, and the templates of all settings
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@PYTHONPATH=.:services $(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
 	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
 	@$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec compose.yaml compose/*.yaml
+	@$(INSTALL) lint
+	@JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHONPATH=.:services $(PY) -m infra.lint
 
 up: setup ## start the local environment and leave it running
 	@./saga up --detach
@@ -104,6 +106,8 @@ pins: ## renew the pinned requirements (needs uv)
 		--python-version 3.11 requirements/emulator.in -o requirements/emulator.txt
 	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
 		--python-version 3.11 requirements/bench.in -o requirements/bench.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--python-version 3.11 requirements/lint.in -o requirements/lint.txt
 	for peer in plain powertools; do \
 		uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
 			--python-version 3.11 bench/peers/$$peer/requirements.in \
@@ -116,4 +120,4 @@ pins: ## renew the pinned requirements (needs uv)
 	done
 
 clean: down ## remove everything that was made here
-	rm -rf .venv .venv-emulator .venv-bench .venvs .saga cdk.out tests/*/*/node_modules
+	rm -rf .venv .venv-emulator .venv-lint .venv-bench .venvs .saga cdk.out tests/*/*/node_modules

@@ -21,6 +21,7 @@ ENVIRONMENTS = {
         "mypy pytest rich ruff schemathesis starlette uvicorn",
     ),
     "emulator": (".venv-emulator", "the emulator", "ministack.app"),
+    "lint": (".venv-lint", "the linters of the templates", "cfnlint checkov"),
     "bench": (".venv-bench", "what draws the plots", "matplotlib"),
 }
 # What in a person's configuration of pip says how packages are reached. All else in it says which
