@@ -36,6 +36,11 @@ ARCHITECTURES = {
     "arm64": (lambda_.Architecture.ARM_64, ecr_assets.Platform.LINUX_ARM64),
 }
 
+NO_KEY_FOR_LOGS = Acknowledgment(
+    id="checkov::CKV_AWS_158",
+    reason="They are encrypted with a key of CloudWatch, and have no data of customers.",
+)
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -73,6 +78,7 @@ class ServiceStack(SagaStack):
             retention=logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        Validations.of(self.log).acknowledge(NO_KEY_FOR_LOGS)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.log.grant_write(self.role)
         self.function = self._function(memory_mb, timeout_seconds)
@@ -99,7 +105,7 @@ class ServiceStack(SagaStack):
     def _function(self, memory_mb: int, timeout_seconds: int) -> lambda_.DockerImageFunction:
         architecture, platform = ARCHITECTURES[self.deployment.architecture]
         plumbing = str(ROOT / "plumbing")
-        return lambda_.DockerImageFunction(
+        function = lambda_.DockerImageFunction(
             self,
             "Function",
             function_name=self.names.of(self.service),
@@ -125,6 +131,26 @@ class ServiceStack(SagaStack):
             timeout=Duration.seconds(timeout_seconds),
             reserved_concurrent_executions=self.deployment.reserved_concurrency.get(self.service),
         )
+        Validations.of(function).acknowledge(
+            Acknowledgment(
+                id="checkov::CKV_AWS_115",
+                reason="A small account has no concurrency to reserve: the deployment sets it.",
+            ),
+            Acknowledgment(
+                id="checkov::CKV_AWS_116",
+                reason="What fails asynchronously goes to a destination, which is told the reason; "
+                "create_order is called synchronously, and the sweep runs again in a minute.",
+            ),
+            Acknowledgment(
+                id="checkov::CKV_AWS_117",
+                reason="It calls AWS alone, as its role allows: a network would only cost.",
+            ),
+            Acknowledgment(
+                id="checkov::CKV_AWS_173",
+                reason="Names and no secrets: Lambda's own key encrypts them.",
+            ),
+        )
+        return function
 
     def grant_publish(self, source: str, detail_types: Sequence[str] = ()) -> None:
         """Allow events of this source and these detail-types onto the bus; none means any.
@@ -169,7 +195,11 @@ class ServiceStack(SagaStack):
             Acknowledgment(
                 id="AwsSolutions-SQS3",
                 reason="It is itself the dead-letter queue, of the rule and of the function.",
-            )
+            ),
+            Acknowledgment(
+                id="checkov::CKV_AWS_27",
+                reason="SQS encrypts it by its own key: EventBridge needs no grant on one of KMS.",
+            ),
         )
         events.Rule(
             self,
