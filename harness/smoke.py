@@ -99,6 +99,7 @@ class Smoke:
         self._made: set[str] = set()  # the ids of all orders, known before they are stored
         self._unpublished: set[str] = set()  # those whose first event nobody was sent
         self._forged = str(uuid4())  # an order that does not exist
+        self._failing: set[tuple[str, str]] = set()  # services, and orders, that are tried yet
         self._ended: dict[str, dict[str, Any]] = {}  # the final records
         self._shipped: dict[str, int] = {}  # the units of the orders that shipped
         self._bait: OutboxEvent | None = None  # the first event of the order that forgeries are of
@@ -135,8 +136,9 @@ class Smoke:
         """Delete all that this run made; return what could not be, or may come yet."""
         try:
             open_ = self._await_ends()
-            if self._retries or not self._kept_all:
+            if not self._kept_all:
                 self._discard()
+                self._await_failures()
             for order_id in self._made:
                 self._dynamodb.delete_item(
                     TableName=table_name("orders", self._prefix), Key={"orderId": {"S": order_id}}
@@ -146,9 +148,9 @@ class Smoke:
             made = ", ".join([f"the SKU {self.name}", *(f"order {one}" for one in self._made)])
             return [f"This could not all be deleted ({error}): {made}."]
         return [
-            f"Order {order_id} was deleted before it ended: its event may come into a failure "
-            f"queue yet, where `saga failures --order {order_id}` finds it."
-            for order_id in open_
+            f"An event of order {order_id}, which is deleted, may come into a failure queue yet: "
+            f"`saga failures --order {order_id}` finds it."
+            for order_id in sorted({*open_, *(order_id for _, order_id in self._failing)})
         ]
 
     def _ships(self) -> None:
@@ -325,34 +327,28 @@ class Smoke:
 
     def _await_poison(self, forgeries: list[tuple[str, Event]]) -> None:
         """Deliver events as the bus does; wait for each in its failure queue, and remove it."""
-        wanted = set()
         for service, event in forgeries:
-            wanted.add((service, event["detail"]["orderId"]))
+            self._failing.add((service, event["detail"]["orderId"]))
             self._lambda.invoke(
                 FunctionName=stack_name(service, self._prefix),
                 InvocationType="Event",
                 Payload=json.dumps(event).encode(),
             )
-        while wanted:
+        while self._failing:
             if self._left() <= 0:
-                missing = ", ".join(sorted(service for service, _ in wanted))
+                missing = ", ".join(sorted(service for service, _ in self._failing))
                 raise Broken(f"what failed does not come into the failure queue of {missing}")
-            wanted -= self._discard("poison")
+            self._discard("poison")
 
-    def _discard(self, *kinds: str) -> set[tuple[str, str]]:
-        """Remove this run's messages, of these kinds or of any, from the failure queues.
-
-        Return the service and the order of each.
-        """
-        removed = set()
+    def _discard(self, *kinds: str) -> None:
+        """Remove this run's messages, of these kinds or of any, from the failure queues."""
         with lease(self._clients, SERVICES) as leased:
             for message in leased.messages:
                 order_id = message.failure.order_id
                 of_any_kind = not kinds or message.failure.kind in kinds
                 if order_id in {self._forged, *self._made} and of_any_kind:
                     leased.discard(message)
-                    removed.add((message.service, str(order_id)))
-        return removed
+                    self._failing.discard((message.service, str(order_id)))
 
     def _await_ends(self) -> list[str]:
         """Wait for the orders in progress, but not for ever; return those that have not ended."""
@@ -363,6 +359,12 @@ class Smoke:
                 break
             time.sleep(0.2)
         return waiting
+
+    def _await_failures(self) -> None:
+        """Wait for what is being tried yet to fail, where that takes seconds, and remove it."""
+        deadline = time.monotonic() + self._patience
+        while self._failing and self._clients.endpoint and time.monotonic() < deadline:
+            self._discard()
 
     def _is_open(self, order_id: str) -> bool:
         answer = self._dynamodb.get_item(

@@ -22,7 +22,7 @@ from harness.names import PLATFORM, PREFIX, stack_name
 from harness.orders import SCENARIOS
 from harness.saga import SERVICES
 from tests.e2e.bus import Bus
-from tests.e2e.shop import Shop
+from tests.e2e.shop import Shop, eventually
 
 Call = Callable[..., subprocess.Popen[str]]
 
@@ -94,7 +94,9 @@ def test_a_service_that_does_nothing_is_seen_and_nothing_is_left(
     assert "order is now INVENTORY_RESERVED, since 20" in broken["an order ships"]
     assert "charge_payment ends with ResourceNotFound" in broken[PROMISES[4]]
     assert "2 of 9 are kept, in " in output
-    assert errors.count(" was deleted before it ended: its event may come into a failure ") == 5
+    assert (
+        errors.count(", which is deleted, may come into a failure queue yet: `saga failures ") == 5
+    )
     assert _everything(saga) == before
 
 
@@ -117,6 +119,21 @@ def test_ctrl_c_leaves_nothing(saga: Environment, call: Call, promise: str) -> N
     assert tested.stdout is not None
     while promise not in tested.stdout.readline():
         pass
+    tested.send_signal(signal.SIGINT)
+    _, errors = tested.communicate(timeout=300)
+
+    assert (tested.returncode, errors) == (130, "")
+    assert _everything(saga) == before
+
+
+def test_ctrl_c_while_forged_events_are_tried_leaves_none_of_them(
+    saga: Environment, shop: Shop, call: Call
+) -> None:
+    before, called = _everything(saga), shop.calls("charge_payment")
+
+    tested = call()
+    # Three orders come to it, then a forged event that is answered, then one that has three tries.
+    eventually(lambda: shop.calls("charge_payment") >= called + 5)
     tested.send_signal(signal.SIGINT)
     _, errors = tested.communicate(timeout=300)
 
