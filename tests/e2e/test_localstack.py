@@ -48,13 +48,18 @@ def test_orders_end_whether_or_not_the_url_of_the_api_needs_its_stage(
     assert ended["status"] == "SHIPPING_SCHEDULED"
 
 
-def test_what_functions_log_is_found_where_localstack_has_it(backend: str) -> None:
+def test_what_functions_log_is_found_where_localstack_has_it_and_not_read_there_on_aws(
+    backend: str,
+) -> None:
     with localstack(backend) as url, Orders(api_url(url, PREFIX)) as orders:
         order_id = orders.place(SCENARIOS["declined"])
         orders.ended(order_id)
-        logged = eventually(lambda: _loggers_of(order_id, url) - {"notify_shipping"})
+        logged = eventually(lambda: _loggers_of(order_id, url))
+        client = session().client("logs", endpoint_url=url)
+        on_aws = list(logs.lines_since(client, SERVICES, PREFIX, on_aws=True))
 
     assert logged
+    assert on_aws == []
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])
