@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,14 @@ import pytest
 
 from harness.emulator import ROOT
 from harness.errors import UserError
-from harness.releases import Passed, changed_services, find_base, find_passed, remember
+from harness.releases import (
+    Passed,
+    changed_services,
+    extracted,
+    find_base,
+    find_passed,
+    remember,
+)
 from tests.changes import BY_NAME, Change, apply
 from tests.clone import saga
 
@@ -196,3 +204,16 @@ def test_only_the_last_explorations_are_kept(tmp_path: Path) -> None:
     assert find_passed(tmp_path, "new 5") is None
     (tmp_path / "explored.json").write_text("broken")
     assert find_passed(tmp_path, "new 29") is None
+
+
+def test_a_release_is_extracted_by_a_python_whose_archives_know_no_filters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extract = tarfile.TarFile.extractall
+    # As in Python 3.11.2, which Debian 12 has.
+    monkeypatch.setattr(
+        tarfile.TarFile, "extractall", lambda self, path=".", members=None: extract(self, path)
+    )
+
+    with extracted(find_base("HEAD")) as tree:
+        assert (tree / "services" / "create_order" / "handler.py").exists()
