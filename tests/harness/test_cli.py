@@ -338,7 +338,7 @@ def test_a_service_that_does_not_exist_is_one_sentence(running: Path) -> None:
         ["order", NO_ORDER],
         ["trace", NO_ORDER],
         ["stock"],
-        ["deploy"],
+        ["deploy", "--anyway"],
         ["failures"],
         ["redrive"],
     ],
