@@ -8,11 +8,12 @@ SERVICES := $(notdir $(wildcard services/*))
 # A person's settings of Python, such as PYTHONHOME and PYTHONOPTIMIZE, are not for what runs here.
 unexport $(filter PYTHON%,$(.VARIABLES))
 
+BASE := public.ecr.aws/lambda/python:3.13
 DEPLOY_OPTIONS = $(if $(ANYWAY),--anyway) $(if $(filter aws,$(TO)),--aws)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check up ui down setup deploy smoke build contracts flow explore story simulate fuzz reliability evolution changes \
-	picture measure-ui bench pins clean
+	picture measure-ui bench pins pin-base clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -30,6 +31,7 @@ check: setup ## lint, format, types, the allowed imports, and the templates of a
 	@PYTHONPATH=.:services $(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
 	@$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
 	@$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec compose.yaml compose/*.yaml
+	@$(PY) -m check_jsonschema --builtin-schema vendor.renovate renovate.json
 	@$(INSTALL) lint
 	@JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 PYTHONPATH=.:services $(PY) -m infra.lint
 
@@ -118,6 +120,10 @@ pins: ## renew the pinned requirements (needs uv)
 			--python-version 3.13 --python-platform linux \
 			services/$$service/requirements.in -o services/$$service/requirements.txt; \
 	done
+
+pin-base: ## renew the digest of the functions' base image (needs Docker and its registry)
+	@digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' $(BASE)) && \
+		sed -i "s|$(BASE)@sha256:[0-9a-f]*|$(BASE)@$$digest|" services/*/Dockerfile compose.yaml
 
 clean: down ## remove everything that was made here
 	rm -rf .venv .venv-emulator .venv-lint .venv-bench .venvs .saga cdk.out tests/*/*/node_modules

@@ -131,3 +131,24 @@ def test_on_ubuntu_whose_package_is_a_snap_playwright_brings_the_browser(tmp_pat
     assert (code, errors) == (3, "")
     assert called[:2] == ["make setup", "python -m playwright install --with-deps chromium"]
     assert called[-2:] == ["make check", "CHROMIUM=/playwright/chromium"]
+
+
+def test_base_images_are_not_made_by_a_person_who_cannot_become_root(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, user=1000, has=["docker"], system="debian")
+    for name in ("cat", "cut", "sed", "sha256sum"):
+        (machine.bin / name).symlink_to(str(shutil.which(name)))
+
+    run = subprocess.run(
+        [machine.bin / "bash", ROOT / "compose" / "bases"],
+        env={"PATH": str(machine.bin)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == [
+        "Making saga/debian-python:3.13 of Debian's packages ...",
+        "compose/bases: Only root can make a Debian system, and there is no sudo: run this as "
+        "root once.",
+    ]
