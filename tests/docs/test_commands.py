@@ -171,7 +171,7 @@ def _filled_in(command: str, order_id: str) -> str:
 def _run(command: str, running: Environment, home: Path) -> "subprocess.CompletedProcess[str]":
     """Run a command as a shell does, with this environment as that of the machine, and as AWS."""
     _note(running, home)
-    # The exploration that a recipe has before its deployment has passed, also where a service changed.
+    # As after the exploration that a recipe has before it, also where a service changed.
     remember(home, Passed("", fingerprint(ROOT), (), only_in_order=False))
     aws = {
         "AWS_ACCESS_KEY_ID": "test",
