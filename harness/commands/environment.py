@@ -112,10 +112,14 @@ def deploy(call: argparse.Namespace) -> int:
     """Deploy services, or everything, unless the exploration of what changed has not passed."""
     services = environment.known(call.services)
     if call.release:
-        if not services:
-            raise UserError("Name the services to roll back: `saga deploy SERVICE --release REF`.")
         base = releases.find_base(call.release)
         with releases.extracted(base) as tree:
+            # Back goes who came last; a service that the release did not have stays.
+            services = services or [
+                service
+                for service in reversed(releases.changed_services(tree, ROOT))
+                if service in releases.services(tree)
+            ]
             if not call.anyway:
                 releases.require_way_back(call.home, base, tree, services)
             # What is deployed goes back, and not where and how.
@@ -131,7 +135,7 @@ def deploy(call: argparse.Namespace) -> int:
 
 def _everything(call: argparse.Namespace) -> list[str]:
     """Return all that can be deployed: what changed in an order that is safe, if only one is."""
-    only = releases.only_order(call.home)
+    only = [one for one in releases.only_order(call.home) if one in SERVICES]
     services = [*only, *(service for service in FIRST_DEPLOYMENT if service not in only)]
     return ["platform", *services, *(["monitoring"] if call.aws else [])]
 

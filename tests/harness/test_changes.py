@@ -111,7 +111,7 @@ def test_no_service_is_rolled_back_where_that_was_not_explored_or_all_are(clone:
     nowhere = _saga(copy, "deploy", "charge_payment", "--release", "v0", "--check")
 
     assert "it was not explored: run `./saga explore --from REF` first" in back.stderr
-    assert "Name the services to roll back" in everything.stderr
+    assert "it was not explored" in everything.stderr
     assert "git knows no v0" in nowhere.stderr
     assert (back.returncode, everything.returncode, nowhere.returncode) == (1, 1, 1)
 
