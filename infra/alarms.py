@@ -84,7 +84,7 @@ def of_function(names: Names, service: str) -> list[Alarm]:
             "throttles",
             metric("AWS/Lambda", "Throttles", function),
             at_least=1,
-            description=f"{service} is called more often than the account's concurrency allows.",
+            description=f"{service} is called more often than its concurrency allows.",
         ),
     ]
 
