@@ -43,8 +43,7 @@ class CreateOrder(ServiceStack):
             deployment,
             "create_order",
             memory_mb=512,
-            # A customer waits, and API Gateway gives up after 30 s.
-            timeout_seconds=10,
+            timeout_seconds=20,
             publishes=["OrderCreated"],
         )
         self.grant_table("orders", "PutItem", "GetItem")

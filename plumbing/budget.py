@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -31,23 +32,34 @@ class OutOfTimeError(BotoCoreError):
     fmt = "{operation} is not tried: it does not fit into the {seconds:.1f} s of this invocation"
 
 
-def within_time(handle: Callable[[Any, Any], Result]) -> Callable[[Any, Any], Result]:
-    """Let a handler make no call that does not fit into the time of its invocation.
+def within_time(
+    seconds: float = math.inf,
+) -> Callable[[Callable[[Any, Any], Result]], Callable[[Any, Any], Result]]:
+    """Let a handler make no call that does not fit into its invocation, or into so many seconds.
 
     A call of the handler without a context, as in a test, has no end.
     """
 
-    @functools.wraps(handle)
-    def handle_within_time(event: Any, context: Any) -> Result:
-        if context is None:
-            return handle(event, context)
-        token = _seconds_left.set(lambda: float(context.get_remaining_time_in_millis()) / 1000)
-        try:
-            return handle(event, context)
-        finally:
-            _seconds_left.reset(token)
+    def decorate(handle: Callable[[Any, Any], Result]) -> Callable[[Any, Any], Result]:
+        @functools.wraps(handle)
+        def handle_within_time(event: Any, context: Any) -> Result:
+            if context is None:
+                return handle(event, context)
+            end = time.monotonic() + seconds
 
-    return handle_within_time
+            def left() -> float:
+                remaining: float = context.get_remaining_time_in_millis() / 1000
+                return min(remaining, end - time.monotonic())
+
+            token = _seconds_left.set(left)
+            try:
+                return handle(event, context)
+            finally:
+                _seconds_left.reset(token)
+
+        return handle_within_time
+
+    return decorate
 
 
 def time_left() -> float:

@@ -34,7 +34,7 @@ log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 gateway = SimulatedGateway()
 
 
-@within_time
+@within_time()
 def handle(delivered: object, context: object) -> None:
     """Take one delivered InventoryReserved."""
     begun = perf_counter()

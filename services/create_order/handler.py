@@ -40,7 +40,7 @@ def place(order: OrderCreated) -> None:
     log_step("order accepted", order, state, begun, orderId=order.order_id)
 
 
-@within_time
+@within_time(seconds=10)  # a customer waits
 def handle(request: api.Request, context: object) -> api.Response:
     """Serve one HTTP request to the orders."""
     return api.respond(request, place, orders.find, format_timestamp(utc_now()))

@@ -34,7 +34,7 @@ log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 carrier = SimulatedCarrier()
 
 
-@within_time
+@within_time()
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentCharged."""
     begun = perf_counter()

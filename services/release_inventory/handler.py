@@ -28,7 +28,7 @@ orders = OrdersTable(dynamodb(), settings.orders_table, settings.inventory_table
 log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
-@within_time
+@within_time()
 def handle(delivered: object, context: object) -> None:
     """Take one delivered PaymentFailed."""
     begun = perf_counter()

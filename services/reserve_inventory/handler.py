@@ -34,7 +34,7 @@ publish = publisher(eventbridge(), settings.event_bus_name)
 log_step = StepLog("OrderSaga", settings.aws_lambda_function_name, PARTICIPANT)
 
 
-@within_time
+@within_time()
 def handle(delivered: object, context: object) -> None:
     """Take one delivered OrderCreated."""
     begun = perf_counter()

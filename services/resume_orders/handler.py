@@ -28,7 +28,7 @@ orders = OrdersTable(dynamodb(), settings.orders_table)
 publish = publisher(eventbridge(), settings.event_bus_name)
 
 
-@within_time
+@within_time()
 def handle(call: object, context: object) -> dict[str, Any]:
     """Make one run, and return its report."""
     made = resume(msgspec.convert(call, Call), orders, publish, utc_now())

@@ -1,6 +1,8 @@
 """Where the benchmark could lie: units, percentiles, and what is counted on the wire."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise, permutations
 from typing import Any
@@ -173,3 +175,18 @@ def test_the_wire_counts_what_a_client_calls_and_not_what_it_asks_itself(wire: W
     put, get, _ = wire.calls
     assert put.bytes_sent > 2000 > put.bytes_received
     assert get.bytes_received > 2000 > get.bytes_sent
+
+
+def test_a_run_of_the_sweep_on_an_endless_table_resumes_what_a_run_may() -> None:
+    script = [sys.executable, "-I", str(ROOT / "bench/sweep.py")]
+
+    ran = subprocess.run(
+        [*script, "--tree", str(ROOT), "--orders", "600"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    runs = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [run["resumed"] for run in runs] == [500, 100, 0]
+    assert [run["left"] for run in runs] == [100, 0, 0]

@@ -35,7 +35,7 @@ class Context:
 
 @pytest.mark.parametrize(("seconds", "fits"), [(4, True), (3.9, False), (0, False)])
 def test_an_attempt_fits_in_with_a_second_to_spare(seconds: float, fits: bool) -> None:
-    @within_time
+    @within_time()
     def handle(event: object, context: object) -> bool:
         return has_time()
 
@@ -43,7 +43,7 @@ def test_an_attempt_fits_in_with_a_second_to_spare(seconds: float, fits: bool) -
 
 
 def test_an_attempt_that_does_not_fit_in_is_an_error_of_a_call_that_names_it() -> None:
-    @within_time
+    @within_time()
     def handle(event: object, context: object) -> None:
         check_attempt(event_name="before-send.dynamodb.PutItem", request=None)
 
@@ -62,7 +62,7 @@ def test_a_retry_fits_in_with_the_longest_pause_before_it(
 ) -> None:
     response: Any = (SimpleNamespace(headers=headers), {})
 
-    @within_time
+    @within_time()
     def handle(event: object, context: object) -> bool | None:
         return check_retry(attempts=attempt, response=response, caught_exception=None)
 
@@ -70,7 +70,7 @@ def test_a_retry_fits_in_with_the_longest_pause_before_it(
 
 
 def test_the_pause_after_an_error_of_the_connection_is_short_and_left_to_the_attempt() -> None:
-    @within_time
+    @within_time()
     def handle(event: object, context: object) -> bool | None:
         return check_retry(attempts=1, response=None, caught_exception=OSError())
 
@@ -89,7 +89,7 @@ def test_conflicts_are_retried_as_long_as_there_is_time(monkeypatch: pytest.Monk
         values={":status": "CREATED"},
     )
 
-    @within_time
+    @within_time()
     def handle(event: object, context: object) -> None:
         write(dynamodb, update)
 
@@ -104,9 +104,18 @@ def test_conflicts_are_retried_as_long_as_there_is_time(monkeypatch: pytest.Monk
 
 
 def test_time_belongs_to_one_invocation_and_outside_of_one_there_is_no_end() -> None:
-    @within_time
+    @within_time()
     def handle(event: object, context: object) -> float:
         return time_left()
 
     assert (handle({}, Context(9)), handle({}, Context(5))) == (8, 4)
     assert time_left() == handle({}, None) == float("inf")
+
+
+def test_a_handler_may_have_less_time_than_its_invocation() -> None:
+    @within_time(seconds=4.5)
+    def handle(event: object, context: object) -> float:
+        return time_left()
+
+    assert 0 < handle({}, Context(20)) <= 3.5
+    assert handle({}, Context(2)) == 1
