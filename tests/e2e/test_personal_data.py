@@ -118,7 +118,7 @@ def _logged(saga: Environment) -> Iterator[tuple[str, str]]:
         for group in page["logGroups"]
     ]
     # The API's access log among them, which this emulator does not write.
-    assert f"/saga/{PREFIX}-api" in groups
+    assert f"/aws/vendedlogs/{PREFIX}-api" in groups
     for group in groups:
         for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
             for event in page["events"]:
