@@ -75,17 +75,21 @@ def read(prefix: str, *, required: bool = True) -> Deployment:
     path = FOLDER / f"{prefix}.toml"
     name = f"infra/deployments/{prefix}.toml"
     try:
-        text = path.read_bytes()
+        # Windows's editors begin a file with a mark of its encoding.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if not required:
             return Deployment(prefix=prefix)
         raise DeploymentError(
             f"There is no {name}: copy order-saga.toml beside it to that, or correct SAGA_PREFIX."
         ) from None
+    except (OSError, ValueError) as error:
+        raise DeploymentError(f"{name} cannot be read: {error}.") from error
     try:
         given = msgspec.toml.decode(text, type=dict[str, object])
         read = msgspec.convert({**given, "prefix": prefix}, Deployment)
-    except msgspec.DecodeError as error:
+    # A number of too many digits, and lists in lists without end, are errors of Python's own.
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DeploymentError(f"{name} cannot be read: {error}.") from error
     unknown = [s for s in read.reserved_concurrency if not (ROOT / "services" / s).is_dir()]
     if unknown:

@@ -77,6 +77,24 @@ def test_a_setting_that_is_not_right_is_named_with_its_file(
     assert complaint in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "content", [b"# caf\xe9", b"burst = " + b"9" * 5000, b"x = " + b"[" * 9999]
+)
+def test_a_file_that_is_no_text_of_settings_is_named(
+    write: Write, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "bytes.toml").write_bytes(content)
+    (tmp_path / "folder.toml").mkdir()
+
+    for prefix in ("bytes", "folder"):
+        with pytest.raises(DeploymentError, match=f"infra/deployments/{prefix}.toml cannot be"):
+            read(prefix)
+
+
+def test_a_file_may_begin_with_the_mark_of_its_encoding(write: Write) -> None:
+    assert write("\ufeffburst = 3").burst == 3
+
+
 def test_without_a_file_an_emulator_has_the_defaults_and_aws_nothing(write: Write) -> None:
     assert read("blue", required=False) == Deployment(prefix="blue")
     with pytest.raises(DeploymentError, match=r"There is no infra/deployments/blue\.toml"):
