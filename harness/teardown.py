@@ -154,14 +154,19 @@ class Removal:
     def _require_ours(self, stack: Stack) -> None:
         """Raise UserError unless a function of the stack uses this deployment's bus or tables."""
         body = self._cloudformation.get_template(StackName=stack.id)["TemplateBody"]
-        template: dict[str, Any] = json.loads(body) if isinstance(body, str) else body
+        try:
+            template: dict[str, Any] = json.loads(body) if isinstance(body, str) else body
+        except ValueError:
+            template = {"Resources": {}}  # in YAML, which the CDK never writes
         used = [
-            value
+            resource["Properties"].get("Environment", {}).get("Variables", {}).items()
             for resource in template["Resources"].values()
             if resource["Type"] == "AWS::Lambda::Function"
-            for value in resource["Properties"]["Environment"]["Variables"].values()
         ]
-        if not {self._prefix, *(table_name(table, self._prefix) for table in TABLES)} & {*used}:
+        # With the variable's name: the bus of a deployment `shop-orders` is no table of `shop`.
+        ours = [("EVENT_BUS_NAME", self._prefix)]
+        ours += [(f"{table.upper()}_TABLE", table_name(table, self._prefix)) for table in TABLES]
+        if not any(one in variables for variables in used for one in ours):
             raise UserError(
                 f"{stack.name} is no service of {self._prefix}: its functions use neither the bus "
                 "nor the tables of this deployment."

@@ -242,6 +242,25 @@ def test_a_service_of_another_deployment_is_never_removed(
     assert platform.stderr.startswith("saga: All services need the platform")
 
 
+@pytest.mark.parametrize("environment", [{"EVENT_BUS_NAME": "shop-orders"}, None])
+def test_a_function_that_only_looks_like_one_of_the_deployment_is_never_removed(
+    running: Environment, command: Saga, environment: dict[str, str] | None
+) -> None:
+    resources = json.loads(json.dumps(_template(running, "shop-notify-shipping")).replace(
+        "shop", "shop-orders"
+    ))["Resources"]  # fmt: skip
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            del resource["Properties"]["Environment"]
+            if environment:
+                resource["Properties"]["Environment"] = {"Variables": environment}
+    _create(running, "shop-orders-notify-shipping", resources)
+
+    refused = command("teardown", "--only", "orders_notify_shipping", "--yes", "shop", "--anyway")
+
+    assert refused.stderr.startswith("saga: shop-orders-notify-shipping is no service of shop: ")
+
+
 def test_a_stack_that_cannot_be_deleted_is_named_with_the_reason_and_goes_the_next_time(
     running: Environment, command: Saga
 ) -> None:
