@@ -111,15 +111,22 @@ def _deploy_options(parser: argparse.ArgumentParser) -> None:
 def deploy(call: argparse.Namespace) -> int:
     """Deploy services, or everything, unless the exploration of what changed has not passed."""
     services = environment.known(call.services)
-    if call.release:
+    if call.release is not None:  # one that a script left empty is no deployment of what is here
         base = releases.find_base(call.release)
         with releases.extracted(base) as tree:
+            if call.aws and not (tree / "infra/deployment.py").exists():
+                raise UserError(
+                    f"{base} reads no settings of a deployment: it would be deployed without its "
+                    "authorizer, account and alarms. Name a later commit."
+                )
             # Back goes who came last; a service that the release did not have stays.
             services = services or [
                 service
                 for service in reversed(releases.changed_services(tree, ROOT))
                 if service in releases.services(tree)
             ]
+            if not services:
+                raise UserError(f"No service has changed since {base}: name those to deploy.")
             if not call.anyway:
                 releases.require_way_back(call.home, base, tree, services)
             # What is deployed goes back, and not where and how.

@@ -31,6 +31,23 @@ def test_a_service_goes_back_to_what_an_earlier_commit_had(tmp_path: Path) -> No
     assert "TRK-" in back.stdout
 
 
+def test_a_release_that_is_none_deploys_nothing(tmp_path: Path) -> None:
+    copy = clone(tmp_path)
+    (copy / "infra/deployment.py").rename(copy / "infra/later.py")
+    _commit(copy, "init", "-q", "-b", "main")
+    (copy / "infra/later.py").rename(copy / "infra/deployment.py")
+    _commit(copy)
+
+    empty = saga(copy, "deploy", "--release", "", "--anyway")
+    same = saga(copy, "deploy", "--release", "HEAD", "--anyway")
+    early = saga(copy, "deploy", "create_order", "--aws", "--release", "HEAD^", "--anyway")
+
+    assert empty.stderr.startswith("saga: git knows no ref without a name: name a commit")
+    assert same.stderr.startswith("saga: No service has changed since HEAD")
+    assert "reads no settings of a deployment" in early.stderr
+    assert {one.returncode for one in (empty, same, early)} == {1}
+
+
 def _commit(copy: Path, *first: str) -> None:
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for arguments in (first, ["add", "."], ["commit", "-qm", "a release"]):
