@@ -57,9 +57,8 @@ def find_base(ref: str | None, root: Path = ROOT) -> Base:
         ref = "HEAD"  # a clone of one commit has no branch
     commit = _git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     if not commit:
-        raise UserError(
-            f"git knows no {ref or 'ref without a name'}: name a commit, a tag or a branch that was fetched."
-        )
+        named = ref or "ref without a name"
+        raise UserError(f"git knows no {named}: name a commit, a tag or a branch that was fetched.")
     return Base(ref, commit)
 
 
