@@ -51,12 +51,22 @@ def smoke(call: argparse.Namespace) -> int:
                 seen = (f"BROKEN: {check.problem}", "red") if check.problem else ("ok", "green")
                 say(f"{check.seconds:>6.1f} s  {check.promise}: ", seen)
         finally:
-            left = test.clean()
-            for problem in left:
-                complain(problem)
+            left = clean(test)
     took = f"in {time.monotonic() - begun:.1f} s"
     say(f"{tried - broken} of {tried} are kept, {took}.{'' if left else ' Nothing is left.'}")
     return int(bool(broken or left))
+
+
+def clean(test: Smoke) -> list[str]:
+    """Delete what the run made, also when that is interrupted; name and return what is left."""
+    try:
+        left = test.clean()
+    except KeyboardInterrupt:
+        clean(test)  # a command that has begun to end is not interrupted again
+        raise
+    for problem in left:
+        complain(problem)
+    return left
 
 
 def _door(clients: Clients) -> str:

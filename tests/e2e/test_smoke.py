@@ -14,13 +14,16 @@ import msgspec
 import pytest
 
 from harness import deploy, emulator, environment
+from harness.commands.smoke import clean
 from harness.connect import REGION, session
 from harness.emulator import ROOT
 from harness.environment import HOME, Clients, Environment
 from harness.failures import lease
 from harness.names import PLATFORM, PREFIX, stack_name
-from harness.orders import SCENARIOS
+from harness.orders import SCENARIOS, Orders
 from harness.saga import SERVICES
+from harness.smoke import Smoke
+from harness.stock import Stock
 from tests.e2e.bus import Bus
 from tests.e2e.shop import Shop, eventually
 
@@ -123,6 +126,30 @@ def test_ctrl_c_leaves_nothing(saga: Environment, call: Call, promise: str) -> N
     _, errors = tested.communicate(timeout=300)
 
     assert (tested.returncode, errors) == (130, "")
+    assert _everything(saga) == before
+
+
+def test_ctrl_c_while_it_cleans_up_leaves_nothing(
+    saga: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, interrupted = _everything(saga), False
+    clients = Clients(session(), saga.endpoint)
+
+    def interrupt(table: Stock, sku: str) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
+        remove(table, sku)
+
+    remove = Stock.remove
+    monkeypatch.setattr(Stock, "remove", interrupt)
+    with Orders(saga.api_url) as orders:
+        test = Smoke(clients, orders, retries=False)
+        next(test.run())
+        with pytest.raises(KeyboardInterrupt):
+            clean(test)
+
     assert _everything(saga) == before
 
 
