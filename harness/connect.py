@@ -81,7 +81,7 @@ def aws_session(region: str | None = None) -> boto3.Session:
         session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if session.get_credentials() is None:
             raise UserError("There are no AWS credentials: log in to AWS or set AWS_PROFILE first.")
-        if session.region_name is None:
+        if not session.region_name:
             raise UserError("No AWS region is chosen: set AWS_REGION to that of the deployment.")
         return session
 

@@ -264,11 +264,12 @@ def deploy_to_aws(
     Yield the services that are deployed there and in the app no longer.
     """
     settings_of(prefix, required=True)
+    # First, because the CDK takes a region of its own where none is chosen.
+    cloudformation = clients(HOME, on_aws=True, prefix=prefix).client("cloudformation")
     files = HOME / "aws" if root == ROOT else root
     assembly = deploy.synthesize(files, prefix, root=root, to_aws=True)
     stacks = [stack_name(part, prefix) for part in parts]
     cdk.deploy(assembly, stacks, report, options)
-    cloudformation = clients(HOME, on_aws=True, prefix=prefix).client("cloudformation")
     yield from cdk.left_over(cloudformation, prefix, SERVICES)
 
 

@@ -97,6 +97,15 @@ def test_a_deployment_without_settings_is_refused_before_anything_is_deployed(
     assert refused.stdout == ""
 
 
+def test_without_a_region_nothing_is_deployed(aws: dict[str, str], copy: Path) -> None:
+    nowhere = {"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.devnull}
+
+    refused = saga(copy, "deploy", "charge_payment", "--aws", "--anyway", **{**aws, **nowhere})
+
+    assert refused.stderr.startswith("saga: No AWS region is chosen: set AWS_REGION")
+    assert refused.stdout == ""
+
+
 def test_a_service_that_is_deployed_and_no_service_any_more_is_named(
     aws: dict[str, str], copy: Path
 ) -> None:
