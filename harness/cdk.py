@@ -30,7 +30,13 @@ def deploy(
         report(f"{stack} ({number} of {len(stacks)})")
         command = ["npx", "--yes", CLI, "deploy", "--app", str(assembly), "--exclusively"]
         # A person's own environment: AWS sees all that they configured.
-        run = subprocess.run([*command, *options, stack], check=False)
+        try:
+            run = subprocess.run([*command, *options, stack], check=False)
+        except KeyboardInterrupt:
+            report(
+                f"What CloudFormation has begun for {stack} goes on there: look, then run again."
+            )
+            raise
         if run.returncode:
             raise UserError(
                 f"{stack} was not deployed, nor what comes after it: see above, then run this "

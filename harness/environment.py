@@ -66,8 +66,12 @@ class Clients:
         """Return what a person calls this deployment, before something happens to it."""
         if self.endpoint:
             return f"{self.prefix} at {self.endpoint}"
-        account = self.client("sts").get_caller_identity()["Account"]
-        return f"{self.prefix} on AWS, account {account}, {self.session.region_name}"
+        return f"{self.prefix} on AWS, account {self.account}, {self.session.region_name}"
+
+    @property
+    def account(self) -> str:
+        """The account whose credentials these are."""
+        return str(self.client("sts").get_caller_identity()["Account"])
 
 
 def find(home: Path, prefix: str = PREFIX) -> Environment | None:
@@ -130,7 +134,14 @@ def clients(home: Path, *, on_aws: bool, prefix: str = PREFIX) -> Clients:
     """
     if not on_aws:
         return Clients(connect.session(), require(home, prefix).endpoint, prefix)
-    return Clients(connect.aws_session(settings_of(prefix).region), prefix=prefix)
+    settings = settings_of(prefix)
+    found = Clients(connect.aws_session(settings.region), prefix=prefix)
+    if settings.account and found.account != settings.account:
+        raise UserError(
+            f"{prefix} is in the account {settings.account}, and you are logged in to "
+            f"{found.account}: log in there, or correct infra/deployments/{prefix}.toml."
+        )
+    return found
 
 
 def up(

@@ -19,6 +19,7 @@ FOLDER = ROOT / "infra" / "deployments"
 # A function's name has at most 64 characters, and some suffixes are added.
 PREFIX = re.compile("[a-z][a-z0-9-]{0,30}[a-z0-9]")
 
+TOPIC = r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:\S+\Z"
 # Lambda keeps at least 100 executions of an account unreserved, the reserved ones come on top:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 Concurrency = Annotated[int, Meta(ge=1)]
@@ -48,9 +49,11 @@ class Deployment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     prefix: str = "order-saga"
     architecture: Literal["x86_64", "arm64"] = "x86_64"
-    account: Annotated[str, Meta(pattern="^[0-9]{12}$")] | None = None
-    region: Annotated[str, Meta(pattern="^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None = None
-    alarms_topic: Annotated[str, Meta(pattern="^arn:[a-z-]+:sns:")] | None = None
+    account: Annotated[str, Meta(pattern=r"^[0-9]{12}\Z")] | None = None
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]\Z")] | None = None
+    alarms_topic: (
+        Annotated[str, Meta(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:\S+\Z")] | None
+    ) = None
     requests_per_second: Annotated[int, Meta(ge=1)] = 50
     burst: Annotated[int, Meta(ge=1)] = 100
     reserved_concurrency: dict[str, Concurrency] = {}
@@ -64,6 +67,8 @@ def check_prefix(prefix: str) -> None:
             f"The prefix {prefix!r} cannot begin a name: use 2 to 32 lower-case letters, digits "
             "and hyphens, first a letter and no hyphen last."
         )
+    if prefix == "default":
+        raise DeploymentError("EventBridge has a bus `default` already: use another prefix.")
 
 
 def read(prefix: str, *, required: bool = True) -> Deployment:
@@ -87,13 +92,18 @@ def read(prefix: str, *, required: bool = True) -> Deployment:
         raise DeploymentError(f"{name} cannot be read: {error}.") from error
     try:
         given = msgspec.toml.decode(text, type=dict[str, object])
+        if "prefix" in given:
+            raise ValueError("the prefix is the name of the file")
         read = msgspec.convert({**given, "prefix": prefix}, Deployment)
     # A number of too many digits, and lists in lists without end, are errors of Python's own.
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DeploymentError(f"{name} cannot be read: {error}.") from error
-    unknown = [s for s in read.reserved_concurrency if not (ROOT / "services" / s).is_dir()]
+    services = {path.parent.name for path in ROOT.glob("services/*/handler.py")}
+    unknown = sorted(read.reserved_concurrency.keys() - services)
     if unknown:
         raise DeploymentError(f"{name}: there is no service {', '.join(unknown)} in services/.")
+    if read.region and read.alarms_topic and f":sns:{read.region}:" not in read.alarms_topic:
+        raise DeploymentError(f"{name}: alarms notify only a topic of {read.region}, their region.")
     return read
 
 

@@ -50,7 +50,7 @@ def teardown(call: argparse.Namespace) -> int:
     data = left if call.data else Left([], [])
     _show_unknown(call, removal)
     if not removal.stacks and not data.tables and not data.queues:
-        say("There is no stack to remove.")
+        say(f"There is no stack to remove, of {clients.where}.")
         _show_left(call, left)
         return 0
     _confirm(call, clients, removal, data)

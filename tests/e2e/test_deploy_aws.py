@@ -87,6 +87,20 @@ def test_another_route_to_a_deployment_finds_nothing_to_change(
     assert all(alarm["Properties"]["AlarmActions"] for alarm in alarms)
 
 
+def test_a_deployment_in_another_account_is_neither_read_nor_written(
+    aws: dict[str, str], copy: Path
+) -> None:
+    settings = copy / "infra/deployments/shop.toml"
+    settings.write_text('account = "111122223333"\n' + settings.read_text())
+
+    refused = saga(copy, "stock", "TEA", "5", "--aws", "--prefix", "shop", **aws)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        "saga: shop is in the account 111122223333, and you are logged in to 000000000000"
+    )
+
+
 def test_a_deployment_without_settings_is_refused_before_anything_is_deployed(
     aws: dict[str, str], copy: Path
 ) -> None:

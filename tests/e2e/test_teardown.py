@@ -112,7 +112,8 @@ def test_a_deployment_goes_but_for_its_tables_and_then_these(
     assert left == {**kept, "tables": TABLES}
     assert "Left, with what is in them: shop-orders, shop-inventory." in gone.stdout
     assert (again.returncode, _removed(again)) == (0, [])
-    assert "There is no stack to remove.\nLeft, with what is in them" in again.stdout
+    assert f"There is no stack to remove, of {PREFIX} " in again.stdout
+    assert ".\nLeft, with what is in them" in again.stdout
     assert _removed(data) == ["the table shop-orders", "the table shop-inventory"]
     assert after == kept
     assert (last.returncode, last.stdout.splitlines()[-1]) == (0, "Nothing is left.")

@@ -60,6 +60,14 @@ def test_a_file_has_every_setting_and_its_name_is_the_prefix(write: Write) -> No
         ("account = '1234'", "matching regex"),
         ("region = 'Frankfurt'", "matching regex"),
         ("alarms_topic = 'pager'", "matching regex"),
+        ("alarms_topic = 'arn:aws:sns:'", "matching regex"),
+        ('account = "111122223333\\n"', "matching regex"),
+        ("prefix = 'other'", "the prefix is the name of the file"),
+        (
+            "region = 'eu-west-1'\nalarms_topic = 'arn:aws:sns:us-east-1:111122223333:pager'",
+            "alarms notify only a topic of eu-west-1, their region",
+        ),
+        ("reserved_concurrency = { '../infra' = 5 }", "there is no service ../infra"),
         ("burst = 0", ">= 1"),
         ("reserved_concurrency = { charge_payment = 0 }", ">= 1"),
         ("reserved_concurrency = { charge-payment = 5 }", "there is no service charge-payment"),
@@ -99,6 +107,11 @@ def test_without_a_file_an_emulator_has_the_defaults_and_aws_nothing(write: Writ
     assert read("blue", required=False) == Deployment(prefix="blue")
     with pytest.raises(DeploymentError, match=r"There is no infra/deployments/blue\.toml"):
         read("blue")
+
+
+def test_a_bus_that_every_account_has_is_no_prefix() -> None:
+    with pytest.raises(DeploymentError, match="EventBridge has a bus `default` already"):
+        read("default", required=False)
 
 
 def test_the_file_of_this_repository_has_the_defaults() -> None:
