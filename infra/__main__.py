@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from infra.app import build_app
 from infra.deployment import Deployment, DeploymentError, read
+from infra.service_stack import ARCHITECTURES
 
 architecture = sys.argv[1:]
 try:
@@ -21,6 +22,9 @@ try:
         os.environ.get("SAGA_PREFIX") or Deployment().prefix, required=not architecture
     )
     if architecture:
+        if architecture[0] not in ARCHITECTURES:
+            known = ", ".join(ARCHITECTURES)
+            raise DeploymentError(f"architecture {architecture[0]} is none of {known}")
         deployment = replace(deployment, architecture=architecture[0], account=None, region=None)
     build_app(App(), deployment).synth()
 except DeploymentError as error:
