@@ -7,11 +7,11 @@ import pytest
 from harness import environment, logs
 from harness.connect import session
 from harness.deploy import api_url
-from harness.environment import Environment
+from harness.environment import Clients, Environment
 from harness.errors import UserError
-from harness.names import stack_name
 from harness.orders import SCENARIOS, Orders
 from harness.saga import SERVICES
+from harness.teardown import Removal
 from tests.e2e.localstack import HOST, localstack
 from tests.e2e.shop import eventually
 from tests.harness.elsewhere import listening, response
@@ -30,9 +30,12 @@ def backend(saga: Environment) -> Iterator[str]:
     with localstack(saga.endpoint) as url:
         environment.provision(url, lambda doing: None, PREFIX, as_images=saga.images)
     yield saga.endpoint
-    cloudformation = session().client("cloudformation", endpoint_url=saga.endpoint)
-    for part in [*SERVICES, "platform"]:
-        cloudformation.delete_stack(StackName=stack_name(part, PREFIX))
+    # Other tests count what is in the emulator.
+    removal = Removal(Clients(session(), saga.endpoint, PREFIX))
+    removal.run(lambda doing: None, anyway=True)
+    left = removal.left()
+    removal.remove_queues(left.queues, lambda doing: None)
+    removal.remove_tables(left.tables, lambda doing: None)
 
 
 @pytest.mark.parametrize("needs_stage", [True, False])
