@@ -18,7 +18,7 @@ ENVIRONMENTS = {
         ".venv",
         "the saga and its tools",
         "awslambdaric boto3 check_jsonschema dotenv httpx hypothesis importlinter jsii msgspec "
-        "mypy pytest rich ruff schemathesis starlette uvicorn",
+        "mypy pytest rich ruff schemathesis starlette time_machine uvicorn",
     ),
     "emulator": (".venv-emulator", "the emulator", "ministack.app"),
     "lint": (".venv-lint", "the linters of the templates", "cfnlint checkov"),

@@ -1,0 +1,1 @@
+"""Crash-testing of Lambda handlers: every crash, duplicate, loss and reorder within bounds."""
