@@ -12,7 +12,7 @@ BASE := public.ecr.aws/lambda/python:3.13
 DEPLOY_OPTIONS = $(if $(ANYWAY),--anyway) $(if $(filter aws,$(TO)),--aws)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up ui down setup deploy smoke build contracts flow explore story simulate fuzz reliability evolution changes \
+.PHONY: help demo test check up ui down setup deploy smoke build contracts flow explore story simulate mutants fuzz reliability evolution explored changes \
 	picture measure-ui bench pins pin-base clean
 
 help: ## list what can be made
@@ -65,14 +65,17 @@ contracts: setup ## write the schemas and the OpenAPI document from the services
 flow: setup ## check the flow of events, and draw it into docs/flow/
 	@./saga flow
 
-explore: setup ## run the handlers through every crash, duplicate and reorder: make explore [SCENARIO=happy]
-	@$(SIMULATION) explore $(if $(SCENARIO),"$(SCENARIO)")
+explore: setup ## run the handlers through every crash, duplicate and reorder: make explore [SCENARIO="one order"]
+	@./saga explore $(if $(SCENARIO),"$(SCENARIO)")
 
-story: setup ## replay one schedule of an exploration: SCENARIO=… SCHEDULE=… [WITHOUT=…]
-	@$(SIMULATION) story "$(SCENARIO)" "$(SCHEDULE)" --without "$(WITHOUT)"
+story: setup ## tell one schedule of an exploration again: SCENARIO=… SCHEDULE=…
+	@./saga story "$(SCENARIO)" "$(SCHEDULE)"
 
 simulate: setup ## simulate random days: make simulate [SEED=1] [MINUTES=5]
 	@$(SIMULATION) simulate $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+mutants: setup ## change the code in every small way: make mutants [FROM=main] [FILE=…]
+	@$(SIMULATION) mutants $(if $(FROM),--from $(FROM)) $(if $(FILE),--file $(FILE))
 
 fuzz: setup ## throw at every reader of outside bytes what nobody sends by mistake: make fuzz [MINUTES=5]
 	@end=$$(( $$(date +%s) + 60 * $(or $(MINUTES),1) )); while \
@@ -84,6 +87,9 @@ reliability: setup ## explore all, also without each guard, and write docs/relia
 
 evolution: setup ## explore every example of a change, and write the table of docs/evolution.md
 	@$(SIMULATION) evolution
+
+explored: setup ## explore the peers of bench/ as they are, and write docs/explored.md
+	@PYTHONPATH=.:services $(PY) -m bench.explored
 
 changes: setup ## deploy every safe change in the middle of 200 orders (with Docker also as containers)
 	@SAGA_CHANGES=all $(PY) -m pytest tests/e2e/test_changes.py

@@ -57,7 +57,7 @@ def compare(old: Surface, new: Surface) -> list[Difference]:
             breaks = "" if status in old.final else breaks
             found.append(_difference("status", old.statuses[status], f"{status} is gone", breaks))
         elif status not in old.statuses:
-            change = f"{status} is added: `saga explore` has to pass"
+            change = f"{status} is added: `saga explore --from` has to pass"
             found.append(_difference("status", new.statuses[status], change))
     return found
 

@@ -166,7 +166,7 @@ def require_passed(home: Path, deployed: Sequence[str]) -> str:
     if passed is None:
         raise UserError(
             f"{', '.join(changed)} changed since {base}, and no exploration of that has passed: "
-            "run `./saga explore`, or deploy by --anyway."
+            "run `./saga explore --from`, or deploy by --anyway."
         )
     if passed.only_in_order and len(deployed) != len(passed.order):
         return f"Deploy in this order, and in no other: {', '.join(passed.order)}."

@@ -22,6 +22,8 @@ from typing import Any, TextIO
 
 import msgspec
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 from rich.text import Text
 
 from harness.errors import UserError
@@ -39,6 +41,7 @@ class _Console(Console):
 
 
 _console = _Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+_drawn = ""
 
 
 def run(command: Callable[[], int]) -> int:
@@ -76,6 +79,7 @@ def go_on_unread(goes_on: bool) -> None:
 
 def say(*parts: str | tuple[str, str], end: str = "\n") -> None:
     """Print a line of texts and of (text, style); what cannot be printed in it is escaped."""
+    draw("")
     pairs = [(part, "") if isinstance(part, str) else part for part in parts]
     line = Text.assemble(*((printable(text, None), style) for text, style in pairs))
     with _writing():
@@ -84,14 +88,31 @@ def say(*parts: str | tuple[str, str], end: str = "\n") -> None:
 
 def say_json(value: object, indent: int | None = None) -> None:
     """Print a value as JSON, in ASCII."""
+    draw("")
     text = json.dumps(msgspec.to_builtins(value), indent=indent)
     with _writing():
         # Of what no terminal should get, JSON leaves only this as it is.
         _console.print(text.replace("\x7f", "\\u007f"))
 
 
+def draw(text: str) -> None:
+    """Show a line in place of the last one drawn, until anything is printed; "" for none.
+
+    Where nobody watches nothing is shown.
+    """
+    global _drawn
+    if text == _drawn or not (sys.stdout and sys.stdout.isatty()) or _console.is_dumb_terminal:
+        return
+    _drawn = text
+    erased = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
+    with _writing():
+        _console.control(erased)
+        _console.print(Text(printable(text, max(1, _console.width - 2))), end="")
+
+
 def complain(problem: object) -> None:
     """Print a problem as one line to the standard error, and not into a line that was begun."""
+    draw("")
     begun = "\n" if _console.is_terminal else ""
     with contextlib.suppress(OSError):
         print(f"{begun}saga: {printable(str(problem), None)}", file=sys.stderr)

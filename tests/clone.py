@@ -8,7 +8,16 @@ from pathlib import Path
 
 from harness.emulator import ROOT
 
-PARTS = ("compose", "contracts", "harness", "infra", "plumbing", "requirements", "services")
+PARTS = (
+    "compose",
+    "contracts",
+    "explorer",
+    "harness",
+    "infra",
+    "plumbing",
+    "requirements",
+    "services",
+)
 
 
 def clone(folder: Path) -> Path:

@@ -15,16 +15,22 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from contracts import CONTRACTS
+from explorer.app import Index, Table
+from explorer.memory import MemoryDynamoDB, MemoryEvents
 from harness.saga import FINAL
 from plumbing import aws, conditional_write, step
 from plumbing.event import digest_of
 from plumbing.step import TRACEPARENT, format_timestamp, history_entry, open_index_key
-from tests.memory import MemoryDynamoDB, MemoryEvents
 
 SAMPLES = {contract.detail_type: json.loads(contract.sample.read_text()) for contract in CONTRACTS}
 CONSUMERS = {contract.detail_type: list(contract.consumers) for contract in CONTRACTS}
 ORDER_ID = SAMPLES["OrderCreated"]["detail"]["orderId"]
 ORDERS, INVENTORY = "orders", "inventory"
+INDEXES = {
+    "open": Index("openShard", "createdAt", ("nextAttemptAt",)),
+    "deferred": Index("openShard", "nextAttemptAt", ()),
+}
+TABLES = [Table(ORDERS, "orderId", indexes=INDEXES), Table(INVENTORY, "sku")]
 SERVICES_FOLDER = Path(__file__).resolve().parent.parent / "services"
 STORED_AT = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
@@ -33,7 +39,7 @@ class World:
     """AWS in memory, and the services' handlers wired to it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.dynamodb = MemoryDynamoDB({ORDERS: "orderId", INVENTORY: "sku"})
+        self.dynamodb = MemoryDynamoDB(TABLES)
         self.events = MemoryEvents()
         self.now = STORED_AT
         self._monkeypatch = monkeypatch

@@ -1,4 +1,4 @@
-"""Show whether a change can be deployed while orders are open: explore, contracts."""
+"""Show whether a change holds, and can be deployed while orders are open: explore, contracts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from pathlib import Path
 from contracts.compare import Difference, compare
 from contracts.former import is_kept
 from contracts.surface import SurfaceError, surface
-from harness.commands.command import Command
+from harness.commands.command import Command, text
 from harness.connect import PYTHON, environment
 from harness.emulator import ROOT
 from harness.errors import UserError
 from harness.releases import Base, extracted, find_base
 from harness.terminal import say, say_json
 
+# Of what has no text of its own: `--from` alone.
+MERGE_BASE = object()
 
-def _options(parser: argparse.ArgumentParser) -> None:
+
+def _contracts_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="since",
@@ -29,12 +32,55 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _explore_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "scenarios", nargs="*", type=text, metavar="SCENARIO", help="its name (default: all)"
+    )
+    parser.add_argument(
+        "--from",
+        dest="since",
+        nargs="?",
+        const=MERGE_BASE,
+        metavar="REF",
+        help="explore the deployments of what changed since this git ref, "
+        "by itself since the merge base with the main branch",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--junit", type=text, metavar="FILE", help="write a file of JUnit, for CI")
+    parser.add_argument(
+        "--watch", action="store_true", help="explore again whatever a saved file touches"
+    )
+
+
+def _story_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scenario", type=text, metavar="SCENARIO")
+    parser.add_argument(
+        "schedule", type=text, metavar="SCHEDULE", help="as `explore` prints it: 0.2.11"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
 def explore(call: argparse.Namespace) -> int:
-    """Explore every order in which the changed services can be deployed and rolled back."""
-    # The exploration is of the tests: it knows what must hold of every order.
-    arguments = ["deployments", "--home", str(call.home.absolute())]
-    arguments += ["--from", call.since] if call.since else []
-    arguments += ["--json"] if call.json else []
+    """Run the handlers through all that can go wrong, or, by --from, through every deployment."""
+    as_json = ["--json"] if call.json else []
+    if call.since is None:
+        junit = [f"--junit={Path(call.junit).absolute()}"] if call.junit else []
+        watch = ["--watch"] if call.watch else []
+        return _simulation("explore", *as_json, *junit, *watch, "--", *call.scenarios)
+    if call.scenarios or call.junit or call.watch:
+        raise UserError("--from explores deployments: give it no scenario, --junit or --watch.")
+    since = [] if call.since is MERGE_BASE else [f"--from={call.since}"]
+    return _simulation("deployments", "--home", str(call.home.absolute()), *since, *as_json)
+
+
+def story(call: argparse.Namespace) -> int:
+    """Tell a schedule that an exploration has found once more."""
+    as_json = ["--json"] if call.json else []
+    return _simulation("story", *as_json, "--", call.scenario, call.schedule)
+
+
+def _simulation(*arguments: str) -> int:
+    """Run the exploration, which is of the tests: it knows what must hold of every order."""
     return subprocess.run(
         [*PYTHON, str(ROOT / "tests" / "simulation" / "__main__.py"), *arguments],
         cwd=ROOT,
@@ -86,6 +132,7 @@ def _not_kept(old: Path) -> Iterator[Difference]:
 
 
 COMMANDS = (
-    Command(explore, _options, deployed=False),
-    Command(contracts, _options, deployed=False),
+    Command(explore, _explore_options, deployed=False),
+    Command(story, _story_options, deployed=False),
+    Command(contracts, _contracts_options, deployed=False),
 )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID, uuid5
 
 from charge_payment.charge_payment import Charged, Declined
+from plumbing.partner import Partner
 
 DECLINED_CUSTOMER = "CUST-DECLINE"
 
@@ -26,3 +27,14 @@ class SimulatedGateway:
     def find(self, *, idempotency_key: UUID) -> Charged | None:
         """Return None: to charge again under a key that is remembered moves no money."""
         return None
+
+
+PARTNER = Partner(
+    act="charge",
+    answers=lambda idempotency_key, **_: (
+        Charged(uuid5(idempotency_key, "payment")),
+        Declined("card declined"),
+    ),
+    effect=lambda answer: isinstance(answer, Charged),
+    find="find",
+)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.simulation.deployments import DRAINED, IN_ORDER, SAFE, UNSAFE, WAITS
+from explorer.deployments import DRAINED, IN_ORDER, SAFE, UNSAFE, WAITS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("services", "plumbing", "infra", "contracts")

@@ -12,10 +12,10 @@ from contracts.compare import Difference, accepts, compare
 from contracts.former import form, former_samples, is_kept, keep_former
 from contracts.generate import STATUSES
 from contracts.surface import SurfaceError, surface
+from explorer.deployments import SAFE
 from harness.saga import SERVICES
 from plumbing.envelope import decode
 from tests.changes import BY_NAME, Change, Patch
-from tests.simulation.deployments import SAFE
 
 
 def _found(change: Change, folder: Path) -> list[Difference]:
@@ -89,7 +89,7 @@ def _found(change: Change, folder: Path) -> list[Difference]:
             [
                 "status  reserve_inventory: INVENTORY_RESERVED is gone. "
                 "BREAKS: stored orders have it, and no service takes them on",
-                "status  reserve_inventory: STOCK_HELD is added: `saga explore` has to pass",
+                "status  reserve_inventory: STOCK_HELD is added: `saga explore --from` has to pass",
             ],
         ),
         (

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "compose/bases >> .env": "tests/e2e/containers.py",
     "compose/engine socket >> .env": "tests/e2e/test_engine.py",
     "compose/engine up": ".ci/run",
+    "./saga explore": "tests/simulation/test_exploration.py",
 }
 
 
@@ -70,7 +71,9 @@ def order_id(running: Environment) -> str:
         return str(orders.ended(orders.place(SCENARIOS["happy"]))["orderId"])
 
 
-@pytest.mark.parametrize("command", [line for line in SAGA if line.split()[1] != "ui"])
+@pytest.mark.parametrize(
+    "command", [line for line in SAGA if line.split()[1] != "ui" and line not in ELSEWHERE]
+)
 def test_a_command_of_saga_ends_well(
     running: Environment, order_id: str, tmp_path: Path, command: str
 ) -> None:

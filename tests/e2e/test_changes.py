@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from explorer.deployments import UNSAFE
 from harness import deploy, environment
 from harness.connect import session
 from harness.deploy import synthesize, zipped
@@ -30,7 +31,6 @@ from tests.clone import saga as saga_command
 from tests.e2e.shop import Item, Shop, eventually
 from tests.engine import needs_engine
 from tests.simulation import evolution
-from tests.simulation.deployments import UNSAFE
 
 ORDERS, DECLINED = 200, 20
 SKU, UNITS = "CHANGING", 1000

@@ -1,17 +1,17 @@
-"""DynamoDB in memory, on which everything is explored, responds as the emulator's does."""
+"""DynamoDB in memory responds as the emulator's does to the calls that this saga makes."""
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from botocore.exceptions import ClientError
 from msgspec import to_builtins
 
+from explorer.app import Table
 from harness.connect import session
 from harness.environment import Environment
 from plumbing.conditional_write import Update, put_new, query, read, write
@@ -25,69 +25,27 @@ from plumbing.step import (
     history_entry,
     open_index_key,
 )
-from tests.memory import INDEXES, Exceptions, MemoryDynamoDB
+from tests.e2e.both import Both, create_tables
+from tests.world import INDEXES
 
 IDS = [f"{digit}0000000-0000-4000-8000-000000000000" for digit in "01a"]
 SKUS = ["TEA", "COFFEE"]
 STATUSES = ["CREATED", "RESERVED", "ENDED"]
 DETAILS: list[dict[str, Any]] = [{"units": 1}, {"units": 2, "note": None}]
-IN_THE_INDEX = ("orderId", "openShard", "createdAt", "nextAttemptAt")
+TABLES = [
+    Table("memory-orders", "orderId", indexes=INDEXES),
+    Table("memory-inventory", "sku"),
+]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-class Both:
-    """A client that asks the emulator and the memory, and fails when they differ."""
-
-    exceptions = Exceptions
-
-    def __init__(self, emulator: Any, memory: MemoryDynamoDB) -> None:
-        self._emulator, self._memory = emulator, memory
-        self.answers: list[str] = []
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def ask(**arguments: Any) -> Any:
-            expected, _ = _answer(getattr(self._emulator, operation), arguments)
-            answered, raised = _answer(getattr(self._memory, operation), arguments)
-            assert answered == expected, (operation, arguments)
-            self.answers.append(f"{operation} {expected.get('error', 'done')}")
-            if raised:
-                raise raised
-            return answered
-
-        return ask
 
 
 @pytest.fixture
 def both(saga: Environment) -> Iterator[Both]:
     client: Any = session().client("dynamodb", endpoint_url=saga.endpoint)
-    tables = {"memory-orders": "orderId", "memory-inventory": "sku"}
-    for table, key in tables.items():
-        indexes = [_index(*index) for index in INDEXES.items()] if key == "orderId" else []
-        names = {key, *("openShard", "createdAt", "nextAttemptAt")} if indexes else {key}
-        client.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            **{"GlobalSecondaryIndexes": indexes} if indexes else {},
-        )
-    yield Both(client, MemoryDynamoDB(tables))
-    for table in tables:
-        client.delete_table(TableName=table)
-
-
-def _index(name: str, index: tuple[str, str, list[str]]) -> dict[str, Any]:
-    partition, sort, projected = index
-    return {
-        "IndexName": name,
-        "KeySchema": [
-            {"AttributeName": partition, "KeyType": "HASH"},
-            {"AttributeName": sort, "KeyType": "RANGE"},
-        ],
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": projected}
-        if projected
-        else {"ProjectionType": "KEYS_ONLY"},
-    }
+    create_tables(client, TABLES)
+    yield Both(client, TABLES)
+    for table in TABLES:
+        client.delete_table(TableName=table.name)
 
 
 @pytest.mark.parametrize("saga", ["processes"], indirect=True, scope="session")
@@ -199,22 +157,5 @@ def _query(client: Any, dice: random.Random, now: datetime) -> None:
     begin, end = sorted(now - timedelta(seconds=dice.randint(0, 200)) for _ in range(2))
     index = dice.choice(list(INDEXES))
     shard = ("openShard", dice.choice(["0", "1", "a", "deferred-0", "given-up"]))
-    between = (INDEXES[index][1], format_timestamp(begin), format_timestamp(end))
+    between = (str(INDEXES[index].sort), format_timestamp(begin), format_timestamp(end))
     list(query(client, "memory-orders", index, shard, between, dice.choice([1, 2, 50])))
-
-
-def _answer(call: Callable[..., Any], arguments: Any) -> tuple[dict[str, Any], Exception | None]:
-    """Call, and return the result without what only a real service has, or the error."""
-    try:
-        answer = call(**arguments)
-    except ClientError as error:
-        reasons: Any = error.response.get("CancellationReasons", [])
-        seen = [{name: one.get(name) for name in ("Code", "Item")} for one in reasons]
-        code, item = error.response["Error"]["Code"], error.response.get("Item")
-        return {"error": code, "item": item, "reasons": seen}, error
-    kept = {name: value for name, value in answer.items() if name in ("Item", "Items")}
-    if "Items" in kept:
-        kept["Items"] = [
-            {name: item[name] for name in IN_THE_INDEX if name in item} for item in kept["Items"]
-        ]
-    return kept, None

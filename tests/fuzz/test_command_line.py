@@ -18,7 +18,7 @@ from harness.orders import checked_id, retry_pause
 from tests.fuzz.texts import ODD, texts
 
 # These start or make something, or ask another address.
-BUSY = {"up", "demo", "deploy", "build", "provision", "explore", "contracts", "flow", "ui"}
+BUSY = {"up", "demo", "deploy", "build", "provision", "explore", "contracts", "flow", "ui", "story"}
 OPTIONS = sorted(
     {
         option

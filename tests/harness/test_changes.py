@@ -31,7 +31,7 @@ def clone(tmp_path: Path) -> Clone:
 
     def make(change: Change) -> Path:
         copy = tmp_path / "clone"
-        for part in ("contracts", "harness", "infra", "plumbing", "services", "tests"):
+        for part in ("contracts", "explorer", "harness", "infra", "plumbing", "services", "tests"):
             shutil.copytree(
                 ROOT / part,
                 copy / part,
@@ -68,12 +68,12 @@ def test_a_change_that_is_safe_is_explored_and_may_then_be_deployed(clone: Clone
     before = _saga(copy, "deploy", "charge_payment", "--check")
     anyway = _saga(copy, "deploy", "charge_payment", "--check", "--anyway")
     other = _saga(copy, "deploy", "notify_shipping", "--check")
-    explored = _saga(copy, "explore")
+    explored = _saga(copy, "explore", "--from")
     after = _saga(copy, "deploy", "charge_payment", "--check")
     back = _saga(copy, "deploy", "charge_payment", "--release", "main", "--check")
 
     assert before.returncode == 1
-    assert "no exploration of that has passed: run `./saga explore`" in before.stderr
+    assert "no exploration of that has passed: run `./saga explore --from`" in before.stderr
     assert (anyway.returncode, other.returncode, after.returncode) == (0, 0, 0)
     assert back.returncode == 0, back.stderr
     assert explored.returncode == 0, explored.stderr
@@ -86,7 +86,7 @@ def test_a_change_that_is_not_safe_is_shown_with_its_story_and_not_deployed(clon
     copy = clone(BY_NAME["a consumer requires a field that nobody publishes"])
 
     explored = _saga(copy, "explore", "--from", "HEAD")
-    as_json = _saga(copy, "explore", "--json")
+    as_json = _saga(copy, "explore", "--from", "--json")
     contracts = _saga(copy, "contracts")
     deployed = _saga(copy, "deploy", "charge_payment", "--check")
 
@@ -119,7 +119,7 @@ def test_no_service_is_rolled_back_where_that_was_not_explored_or_all_are(clone:
 def test_a_change_that_is_safe_in_one_order_is_deployed_with_that_said(clone: Clone) -> None:
     copy = clone(BY_NAME["a new value of an enumeration, which its consumer knows"])
 
-    explored = _saga(copy, "explore")
+    explored = _saga(copy, "explore", "--from")
     deployed = _saga(copy, "deploy", "charge_payment", "--check")
     back = _saga(copy, "deploy", "charge_payment", "--release", "main", "--check")
 
@@ -137,7 +137,7 @@ def test_nothing_changed_is_nothing_to_explore_and_may_be_deployed(clone: Clone)
     copy = clone(BY_NAME["a consumer declares a field with a default"])
     _git(copy, "checkout", "-q", ".")
 
-    explored = _saga(copy, "explore")
+    explored = _saga(copy, "explore", "--from")
     contracts = _saga(copy, "contracts")
     deployed = _saga(copy, "deploy", "--check")
 
@@ -164,7 +164,7 @@ def test_code_that_does_not_import_is_one_sentence(clone: Clone) -> None:
     handler = copy / "services/charge_payment/handler.py"
     handler.write_text(handler.read_text().replace("import Struct", "import Stract"))
 
-    explored = _saga(copy, "explore")
+    explored = _saga(copy, "explore", "--from")
 
     assert explored.returncode == 1
     assert "Traceback" not in explored.stderr

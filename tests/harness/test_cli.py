@@ -456,7 +456,7 @@ def test_every_command_that_speaks_to_a_deployment_takes_its_prefix(
 def test_the_commands_without_a_prefix_are_those_that_speak_to_no_deployment() -> None:
     without = {one.name for one in COMMANDS if not one.deployed}
 
-    assert without == {"build", "contracts", "demo", "explore", "flow"}
+    assert without == {"build", "contracts", "demo", "explore", "flow", "story"}
 
 
 def test_a_prefix_names_everything_of_a_deployment(tmp_path: Path) -> None:

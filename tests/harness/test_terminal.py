@@ -238,12 +238,40 @@ def test_files_are_utf_8_in_a_narrow_locale(tmp_path: Path) -> None:
 
 
 def test_a_terminal_gets_a_problem_on_a_line_of_its_own() -> None:
+    ran, shown = _in_a_terminal(
+        "    terminal.Progress()('Doing')\n    raise UserError('no \\x1b[2J')\n"
+    )
+
+    assert ran.returncode == 1
+    assert shown == b"Doing ...\r\nsaga: no \\x1b[2J\r\n"
+
+
+def test_a_terminal_is_shown_one_line_of_progress_until_something_is_printed() -> None:
+    _, shown = _in_a_terminal(
+        "    terminal.draw('1 of \\x1b[2J')\n"
+        "    terminal.draw('2 of 2')\n"
+        "    terminal.draw('2 of 2')\n"
+        "    terminal.say('done')\n"
+        "    return 0\n"
+    )
+
+    erased = b"\r\x1b[2K"
+    assert shown == b"%s1 of \\x1b[2J%s2 of 2%sdone\r\n" % (erased, erased, erased)
+
+
+def test_where_nobody_watches_no_progress_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.draw("1 of 2")
+    terminal.say("done")
+
+    assert capsys.readouterr().out == "done\n"
+
+
+def _in_a_terminal(command: str) -> "tuple[subprocess.CompletedProcess[bytes], bytes]":
+    """Run the body of a command whose output and problems go to a terminal."""
     leader, follower = pty.openpty()
     program = (
         "from harness import terminal; from harness.errors import UserError\n"
-        "def command():\n"
-        "    terminal.Progress()('Doing')\n"
-        "    raise UserError('no \\x1b[2J')\n"
+        f"def command():\n{command}"
         "raise SystemExit(terminal.run(command))"
     )
     ran = subprocess.run(
@@ -257,9 +285,7 @@ def test_a_terminal_gets_a_problem_on_a_line_of_its_own() -> None:
     os.close(follower)
     shown = os.read(leader, 10_000)
     os.close(leader)
-
-    assert ran.returncode == 1
-    assert shown == b"Doing ...\r\nsaga: no \\x1b[2J\r\n"
+    return ran, shown
 
 
 def test_a_command_that_fails_says_so_and_returns_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
-"""The real handlers, run through every crash, repetition and overtaking within bounds.
+"""What the explorer is told of this saga, and what is asked of it.
 
-`code` imports the handlers so that each of their calls stops them; `machine` is AWS, the payment
-provider and the carrier around them; `invariants` is what must hold; `explore` tries everything.
-`rollout` is a deployment of one release over another, and what must hold in it; `deployments` tries
-every order of one, and `report` prints the verdict.
+`saga` has the functions and what they work with, `domain` what must hold of stock and money,
+`scenarios` what is tried. `deployments` is a change between two trees; `mutants` and `guards` are
+the same explorations without a guard. `page` and `evolution` write down what was found.
 """

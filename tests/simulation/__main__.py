@@ -3,82 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import random
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # By this file, as `saga explore` calls it, Python adds no folder.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.append(str(Path(__file__).resolve().parents[2] / "services"))
 
+from explorer import commands
+from explorer.loading import Origin
 from harness import releases, terminal
 from harness.emulator import ROOT
 from harness.errors import UserError
 from harness.terminal import complain, say, say_json
-from tests.simulation import evolution, page, report
-from tests.simulation.chance import live
-from tests.simulation.code import Code
-from tests.simulation.deployments import SAFE, judge_change
-from tests.simulation.explore import explore, replay
-from tests.simulation.guards import GUARDS
-from tests.simulation.invariants import Judge
-from tests.simulation.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from explorer.exploration import Exploration
+
+
+def _exploration() -> Exploration:
+    # Imported only here, because a watch imports it again whenever a file of it was saved.
+    return importlib.import_module("tests.simulation.saga").exploration()  # type: ignore[no-any-return]
+
+
+SAGA = Origin(_exploration, "./saga", "the saga")
 
 
 def explore_all(call: argparse.Namespace) -> int:
-    """Explore one scenario, or all, and print the shortest story of the first failure."""
-    code = Code()
-    chosen = [one for one in SCENARIOS if call.scenario in ("", one.name)]
-    if not chosen:
-        return _unknown("scenario", call.scenario, [one.name for one in SCENARIOS])
-    for scenario in chosen:
-        machine = scenario.machine(code)
-        found = explore(machine, Judge(machine))
-        say(f"{scenario.name:<24} {found.states:>8,} states {found.seconds:6.1f} s")
-        if found.story:
-            for line in found.story.lines(machine):
-                say(line)
-            say(page.command(scenario, ".".join(map(str, found.story.schedule))))
-            return 1
-    return 0
+    """Explore one scenario, or all, and print the shortest story of each that does not hold."""
+    return commands.explore(SAGA, call, terminal)
 
 
 def story(call: argparse.Namespace) -> int:
-    """Replay a schedule, on the code as it is or without one guard."""
-    scenarios = {one.name: one for one in SCENARIOS}
-    guards = {guard.name: guard for guard in GUARDS}
-    if call.scenario not in scenarios:
-        return _unknown("scenario", call.scenario, list(scenarios))
-    if call.without and call.without not in guards:
-        return _unknown("guard", call.without, list(guards))
-    machine = scenarios[call.scenario].machine(
-        Code(guards[call.without].edits if call.without else ())
-    )
-    try:
-        schedule = [int(choice) for choice in call.schedule.split(".") if choice]
-        replayed = replay(machine, Judge(machine), schedule)
-    except (ValueError, IndexError):
-        complain("This schedule does not fit the code, which has changed: explore again.")
-        return 2
-    for line in replayed.lines(machine):
-        say(line)
-    if not replayed.broken:
-        say("  => everything holds")
-    return 1 if replayed.broken else 0
+    """Replay a schedule."""
+    return commands.story(SAGA, call, terminal)
 
 
 def simulate(call: argparse.Namespace) -> int:
     """Live through random days, one seed after the other."""
+    from tests.simulation import explored
+
     seed = call.seed if call.seed is not None else random.SystemRandom().randrange(10**6)
-    until, days, orders, code = time.monotonic() + 60 * call.minutes, 0, 0, Code()
+    until, days, orders = time.monotonic() + 60 * call.minutes, 0, 0
     while days == 0 or time.monotonic() < until:
-        day = live(seed + days, code)
+        day = explored.simulate(seed + days)
         days, orders = days + 1, orders + day.ends.total()
         say(
             f"seed {day.seed}: {day.ends.total()} orders in {day.seconds:.1f} s, "
-            f"{day.faults.total()} things went wrong, {day.failed} in failure queues, "
-            f"{day.swept} swept, ends {dict(sorted(day.ends.items()))}"
+            f"{day.happened.total()} things went wrong, {day.failed} in failure queues, "
+            f"ends {dict(sorted(day.ends.items()))}"
         )
         if day.broken:
             for broken in day.broken:
@@ -91,6 +68,11 @@ def simulate(call: argparse.Namespace) -> int:
 
 def deployments(call: argparse.Namespace) -> int:
     """Explore every deployment of what changed since a git ref."""
+    from explorer.deployments import SAFE
+    from explorer.search import TooManyStatesError
+    from tests.simulation import report
+    from tests.simulation.deployments import judge
+
     try:
         base = releases.find_base(call.since)
         with releases.extracted(base) as old:
@@ -98,10 +80,10 @@ def deployments(call: argparse.Namespace) -> int:
             if changed and not call.json:
                 print(f"Exploring every deployment of {', '.join(changed)} ...", file=sys.stderr)
             try:
-                verdict = judge_change(old, ROOT)
+                verdict = judge(old, ROOT)
             except (ImportError, SyntaxError, AttributeError) as error:
                 raise UserError(f"A release cannot be loaded: {error}.") from error
-            except RuntimeError as error:
+            except TooManyStatesError as error:
                 raise UserError(f"Deploy less at a time: {error}.") from error
             if report.passes(verdict):
                 passed = releases.Passed(
@@ -129,6 +111,8 @@ def deployments(call: argparse.Namespace) -> int:
 
 def reliability(call: argparse.Namespace) -> int:
     """Write docs/reliability.md and docs/reliability-stories.md."""
+    from tests.simulation import page
+
     for path, text in page.pages().items():
         path.write_text(text)
         say(f"Wrote {path.name}.")
@@ -137,45 +121,66 @@ def reliability(call: argparse.Namespace) -> int:
 
 def renew_evolution(call: argparse.Namespace) -> int:
     """Explore every example of a change, and write the table of docs/evolution.md."""
+    from tests.simulation import evolution
+
     evolution.PAGE.write_text(evolution.page())
     say(f"Wrote {evolution.PAGE.name}.")
     return 0
 
 
-def _unknown(what: str, name: str, names: list[str]) -> int:
-    print(
-        f"There is no {what} {name!r}: name one of {', '.join(map(repr, names))}.", file=sys.stderr
-    )
-    return 2
+def judge_mutants(call: argparse.Namespace) -> int:
+    """Change the services and plumbing in every small way, and print what nothing notices."""
+    from tests.simulation import explored, mutants
+
+    try:
+        files = mutants.chosen(call.file, call.since)
+        explore = None if call.only_unit_tests else explored.broken_by
+        found = mutants.judge(files, explore, mutants.show_progress)
+    except UserError as error:
+        complain(error)
+        return 2
+    if call.json:
+        say_json(found.as_json(), indent=2)
+    else:
+        for line in found.lines():
+            say(line)
+    return 0 if found.passes else 1
 
 
 def main() -> int:
     """Run one command."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    parse = commands.add_parser("explore")
-    parse.add_argument("scenario", nargs="?", default="")
+    added = parser.add_subparsers(required=True)
+    parse = added.add_parser("explore")
+    commands.add_explore(parse)
     parse.set_defaults(command=explore_all)
-    parse = commands.add_parser("story")
-    parse.add_argument("scenario")
-    parse.add_argument("schedule")
-    parse.add_argument("--without", default="")
+    parse = added.add_parser("story")
+    commands.add_story(parse)
     parse.set_defaults(command=story)
-    parse = commands.add_parser("simulate")
+    parse = added.add_parser("simulate")
     parse.add_argument("--seed", type=int)
     parse.add_argument("--minutes", type=float, default=0)
     parse.set_defaults(command=simulate)
-    parse = commands.add_parser("deployments")
+    parse = added.add_parser("deployments")
     parse.add_argument("--from", dest="since")
     parse.add_argument("--json", action="store_true")
     parse.add_argument("--home", type=Path, default=ROOT / ".saga")
     parse.set_defaults(command=deployments)
-    parse = commands.add_parser("reliability")
+    parse = added.add_parser("reliability")
     parse.set_defaults(command=reliability)
-    parse = commands.add_parser("evolution")
+    parse = added.add_parser("evolution")
     parse.set_defaults(command=renew_evolution)
+    parse = added.add_parser("mutants")
+    parse.add_argument("--file", action="append", default=[])
+    parse.add_argument("--from", dest="since")
+    parse.add_argument("--only-unit-tests", action="store_true")
+    parse.add_argument("--json", action="store_true")
+    parse.set_defaults(command=judge_mutants)
     call = parser.parse_args()
     return int(call.command(call))
 
 
-sys.exit(terminal.run(main))
+try:
+    sys.exit(terminal.run(main))
+except KeyboardInterrupt:
+    sys.exit(130)

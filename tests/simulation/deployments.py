@@ -1,192 +1,82 @@
-"""Whether a change can be deployed while orders are open: every order of its services is explored.
-
-The verdict of a change is one of `SAFE`, `IN_ORDER`, `WAITS`, `DRAINED` and `UNSAFE`; with it come
-the order to deploy in, whether that can be rolled back, and the shortest story of what goes wrong.
-"""
+"""A change of this saga's services, as the explorer is told it: two trees and what differs."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import permutations
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from explorer.app import Scenario
+from explorer.deployments import Change, Verdict, judge_change
+from explorer.exploration import Exploration, Release, Sweep
+from explorer.flow import Flow, Saga
 from harness.releases import changed_services
-from tests.simulation.code import Code
-from tests.simulation.explore import Explored, Story, explore
-from tests.simulation.rollout import Plan, Rollout, RolloutJudge, also_posted
-from tests.simulation.state import Budget, Order
+from tests.simulation import domain
+from tests.simulation.saga import TRIGGERS, app
+from tests.simulation.scenarios import LAST, ORDER, SOLD_OUT, Order, scenario
 
-SAFE = "safe in any order"
-IN_ORDER = "safe only in this order"
-WAITS = "nothing is lost, but orders wait until all of it is deployed"
-DRAINED = "safe only in this order, with no older order left open in between"
-UNSAFE = "not safe"
-# Five times what any example has in one exploration; it keeps the memory below a gigabyte.
-MAX_STATES = 400_000
-# Above so many changed services not every order of them is explored by itself.
-FEW = 3
-
-HAPPY = Order("CUST-1", "COFFEE", quantity=2)
-DECLINED = Order("CUST-DECLINE", "COFFEE", quantity=2)
-SOLD_OUT = Order("CUST-1", "OUT-OF-STOCK")
-STOCK = {"COFFEE": 3, "OUT-OF-STOCK": 0}
 # For one service, everything at once; for several, and for the way back, two things at a time.
-ALL_AT_ONCE = (Budget(faults=1, losses=1, duplicates=1),)
+ALL_AT_ONCE = (({"faults": 1, "losses": 1, "duplicates": 1}, 2),)
 BY_TWOS = (
-    Budget(losses=1, duplicates=1, at_once=1),
-    Budget(faults=1, losses=1, at_once=1),
-    Budget(faults=1, duplicates=1, at_once=1),
-    Budget(duplicates=1, at_once=2),
+    ({"losses": 1, "duplicates": 1}, 1),
+    ({"faults": 1, "losses": 1}, 1),
+    ({"faults": 1, "duplicates": 1}, 1),
+    ({"duplicates": 1}, 2),
 )
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A story, and the world in which it happens."""
-
-    machine: Rollout
-    story: Story
-
-    def lines(self) -> Iterator[str]:
-        """Narrate it."""
-        return self.story.lines(self.machine, errors=True)
-
-
-@dataclass
-class Trial:
-    """One plan explored: what breaks in it first, and what orders wait for."""
-
-    plan: Plan
-    states: int = 0
-    failure: Failure | None = None
-    waits: Failure | None = None
-
-
-@dataclass
-class Verdict:
-    """What was found about a change.
-
-    order: the services in the order to deploy them in; where it is DRAINED, orders from before the
-        first `drain_after` of them have to end before the others follow.
-    waits: orders that wait for the rest of the deployment, although nothing is lost.
-    rollback: what goes wrong when it is rolled back, last service first; nothing does, and each
-        service may stay or go by itself, if it goes `back_in_any_order`.
-    alone: what goes wrong in the new release by itself.
-    """
-
-    services: tuple[str, ...]
-    what: str = SAFE
-    order: tuple[str, ...] = ()
-    drain_after: int = 0
-    failure: Failure | None = None
-    waits: Failure | None = None
-    rollback: Failure | None = None
-    back_in_any_order: bool = False
-    alone: Failure | None = None
-    states: int = 0
-    seconds: float = 0.0
-    trials: list[Trial] = field(default_factory=list)
-
-
-def judge_change(old: Path, new: Path) -> Verdict:
-    """Explore every deployment of the services in which two trees differ."""
-    begun = time.perf_counter()
-    changed = changed_services(old, new)
-    verdict = Verdict(changed, order=changed)
-    if changed:
-        _Explorer(old, new, verdict).run()
-    verdict.seconds = time.perf_counter() - begun
-    return verdict
-
-
-class _Explorer:
-    def __init__(self, old: Path, new: Path, verdict: Verdict) -> None:
-        self._old, self._new = Code(tree=old), Code(tree=new)
-        self._also_posted = also_posted(old, new)
-        self._verdict = verdict
-
-    def run(self) -> None:
-        """Fill in the verdict."""
-        verdict, changed = self._verdict, self._verdict.services
-        alone = self._try(Plan(changed, first=len(changed)))
-        if alone.failure:
-            verdict.what, verdict.failure, verdict.alone = UNSAFE, alone.failure, alone.failure
-            return
-        anyhow = self._try(Plan(changed, any_order=True))
-        if anyhow.failure is None and anyhow.waits is None:
-            verdict.order = changed
-        else:
-            self._choose(anyhow)
-        if verdict.what != UNSAFE:
-            self._roll_back()
-
-    def _roll_back(self) -> None:
-        """Explore the way back: of each service by itself where each can come so, else of all."""
-        verdict = self._verdict
-        if verdict.what == SAFE and len(verdict.order) <= FEW:
-            back = self._try(Plan(verdict.order, any_order=True, rollback=True))
-            if back.failure is None and back.waits is None:
-                verdict.back_in_any_order = True
-                return
-        plan = Plan(verdict.order, rollback=True, first=verdict.drain_after)
-        verdict.rollback = self._try(plan).failure
-
-    def _choose(self, anyhow: Trial) -> None:
-        """Find an order in which nothing breaks, and if there is one, in which nothing waits."""
-        verdict, orders = self._verdict, list(self._orders())
-        trials = [self._try(Plan(order)) for order in orders] if len(orders) > 1 else [anyhow]
-        unbroken = [trial for trial in trials if trial.failure is None]
-        calm = [trial for trial in unbroken if trial.waits is None]
-        verdict.failure, verdict.waits = anyhow.failure, anyhow.waits
-        if calm:
-            verdict.what, verdict.order = IN_ORDER, calm[0].plan.order
-            return
-        if unbroken:
-            verdict.what, verdict.order = WAITS, unbroken[0].plan.order
-            verdict.waits = unbroken[0].waits
-            return
-        verdict.what = UNSAFE
-        for order in orders:
-            for first in range(1, len(order)):
-                if self._is_safe_drained(order, first):
-                    verdict.what, verdict.order, verdict.drain_after = DRAINED, order, first
-                    return
-
-    def _is_safe_drained(self, order: tuple[str, ...], first: int) -> bool:
-        """Return whether the order is safe when all orders from before end in between."""
-        return (
-            self._try(Plan(order[:first], any_order=True)).failure is None
-            and self._try(Plan(order, first=first)).failure is None
+def change(old: Path, new: Path) -> Change:
+    """Return the change between two trees."""
+    before, after = (Release(app(tree)) for tree in (old, new))
+    flows = [
+        Flow.of(
+            {
+                name: release.runtime.module(name, f"{name}.events").PARTICIPANT
+                for name in release.functions
+            }
         )
+        for release in (before, after)
+    ]
+    also_posted = _also_posted(old, new)
 
-    def _orders(self) -> Iterator[tuple[str, ...]]:
-        """Yield orders of deployment: all, or for many services with and against the flow."""
-        changed = self._verdict.services
-        yield from permutations(changed) if len(changed) <= FEW else (changed, changed[::-1])
+    def scenarios(one: bool) -> Sequence[Scenario]:
+        """Return what is explored: of one service that is deployed, or of several."""
+        found = [
+            scenario("", order, also=also_posted, at_once=at_once, may=may)
+            for may, at_once in (ALL_AT_ONCE if one else BY_TWOS)
+            for order in (ORDER, SOLD_OUT)
+        ]
+        two = (Order("CUST-1", "LAST"), Order("CUST-2", "LAST"))
+        return [*found, scenario("", *two, stock=LAST, also=also_posted, at_once=2)]
 
-    def _try(self, plan: Plan) -> Trial:
-        trial = Trial(plan)
-        self._verdict.trials.append(trial)
-        one = len(plan.order) == 1 and not plan.rollback
-        for orders, stock, budget in _scenarios(ALL_AT_ONCE if one else BY_TWOS):
-            machine = Rollout(self._old, self._new, plan, orders, stock, budget, self._also_posted)
-            explored: Explored = explore(machine, RolloutJudge(machine), MAX_STATES)
-            trial.states += explored.states
-            self._verdict.states += explored.states
-            if explored.note and trial.waits is None:
-                trial.waits = Failure(machine, explored.note)
-            if explored.story:
-                trial.failure = Failure(machine, explored.story)
-                return trial
-        return trial
+    exploration = Exploration(
+        app(old),
+        (),
+        triggers=TRIGGERS,
+        saga=Saga("orders", "orderId", flows[0] | flows[1], opens="openShard"),
+        invariants=domain.MIXED,
+        sweep=Sweep("tick", domain.until_due),
+        wait=domain.WAIT,
+        strict=False,
+        finals=flows[0].final & flows[1].final,
+    )
+    return Change(exploration, before, after, changed_services(old, new), scenarios)
 
 
-def _scenarios(
-    budgets: Sequence[Budget],
-) -> Iterator[tuple[Sequence[Order], dict[str, int], Budget]]:
-    for budget in budgets:
-        for order in (HAPPY, DECLINED, SOLD_OUT):
-            yield [order], STOCK, budget
-    yield [Order("CUST-1", "LAST"), Order("CUST-2", "LAST")], {"LAST": 1}, Budget(at_once=2)
+def judge(old: Path, new: Path) -> Verdict:
+    """Explore every deployment of the services in which two trees differ."""
+    return judge_change(change(old, new))
+
+
+def _also_posted(*trees: Path) -> dict[str, Any]:
+    """Return what customers post beside the usual fields, by the trees' samples of OrderCreated."""
+    fields: dict[str, Any] = {}
+    for tree in trees:
+        sample = tree / "contracts/events/OrderCreated.sample.json"
+        fields |= json.loads(sample.read_text())["detail"] if sample.exists() else {}
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in ("orderId", "createdAt", "traceparent")
+    }

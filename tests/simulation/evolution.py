@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from explorer.deployments import DRAINED, UNSAFE, Verdict
 from tests.changes import CHANGES, Change
-from tests.simulation.deployments import DRAINED, UNSAFE, Verdict, judge_change
+from tests.simulation.deployments import judge
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/evolution.md"
 BEGIN, END = "<!-- explored: begin -->\n", "<!-- explored: end -->\n"
@@ -18,7 +19,7 @@ BEGIN, END = "<!-- explored: begin -->\n", "<!-- explored: end -->\n"
 def judged(name: str) -> Verdict:
     """Explore one change, once."""
     with tempfile.TemporaryDirectory() as folder:
-        return judge_change(*_change(name).trees(Path(folder)))
+        return judge(*_change(name).trees(Path(folder)))
 
 
 def page() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation.deployments import (
+from explorer.deployments import (
     DRAINED,
     FEW,
     IN_ORDER,

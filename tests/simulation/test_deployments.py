@@ -5,22 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from explorer.deployments import DRAINED, IN_ORDER, SAFE, UNSAFE, WAITS, Failure, Verdict
+from explorer.rollout import Rollout
+from explorer.state import State
+from explorer.story import tell
 from tests.changes import BY_NAME, CHANGES, Change
 from tests.simulation import evolution, page, report
-from tests.simulation.code import Code
-from tests.simulation.deployments import (
-    DRAINED,
-    IN_ORDER,
-    SAFE,
-    UNSAFE,
-    WAITS,
-    Failure,
-    Verdict,
-    judge_change,
-)
-from tests.simulation.narration import Narration
-from tests.simulation.rollout import Rollout, RolloutJudge
-from tests.simulation.state import State
+from tests.simulation.deployments import change, judge
 
 BAD = [change.name for change in CHANGES if change.verdict != SAFE or not change.rollback]
 
@@ -45,24 +36,13 @@ def test_a_change_has_the_verdict_that_is_right(name: str) -> None:
 def test_what_goes_wrong_goes_wrong_again_on_handlers_loaded_anew(
     tmp_path: Path, name: str
 ) -> None:
-    old, new = (Code(tree=tree) for tree in BY_NAME[name].trees(tmp_path))
+    anew = change(*BY_NAME[name].trees(tmp_path))
+
     failures = list(_failures(evolution.judged(name)))
 
     for failure in failures:
-        found = failure.machine
-        again = Rollout(
-            old, new, found.plan, found.posts, found.stock, found.start.budget, found.extra
-        )
-        judge, state = RolloutJudge(again), again.start
-        for move in failure.story.moves:
-            [same, *_] = [
-                other
-                for other in again.moves(state)
-                if Narration(again).move(other) == Narration(found).move(move)
-            ]
-            state = again.after(state, same)
-
-        assert failure.story.broken in (judge.broken(state), judge.noted(state))
+        again = tell(anew.rollout(failure.plan, failure.scenario), failure.schedule)
+        assert again == failure.story
     assert failures
 
 
@@ -86,7 +66,7 @@ def test_that_services_change_only_when_it_matters_changes_no_verdict(
         return True
 
     monkeypatch.setattr(Rollout, "matters", always)
-    eager = judge_change(*BY_NAME[name].trees(tmp_path))
+    eager = judge(*BY_NAME[name].trees(tmp_path))
 
     lazy = evolution.judged(name)
     assert (eager.what, eager.order, eager.drain_after) == (
@@ -101,7 +81,7 @@ def test_that_services_change_only_when_it_matters_changes_no_verdict(
 def test_a_tree_that_is_not_changed_has_nothing_to_deploy(tmp_path: Path) -> None:
     old, new = Change("nothing", [], SAFE).trees(tmp_path)
 
-    verdict = judge_change(old, new)
+    verdict = judge(old, new)
 
     assert list(report.lines(verdict, "v1")) == [
         "No service has changed since v1: there is nothing to deploy."
@@ -125,7 +105,7 @@ def test_the_story_of_an_unsafe_change_has_the_error_that_strands_the_order() ->
     text = "\n".join(report.lines(verdict, "v1"))
 
     assert (
-        "the order of CUST-1 stays INVENTORY_RESERVED for ever: "
+        "a saga stays INVENTORY_RESERVED for ever: "
         "EnvelopeError: InventoryReserved: Object missing required field `warehouse`"
     ) in text
     assert "Correct the new release: no way of deploying it is safe." in text

@@ -23,11 +23,11 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from explorer.memory import MemoryDynamoDB, MemoryEvents
 from harness.saga import SERVICES
 from harness.terminal import say
 from plumbing import aws, budget
-from tests.memory import MemoryDynamoDB, MemoryEvents
-from tests.world import ORDER_ID, World, request, sample, settings
+from tests.world import ORDER_ID, TABLES, World, request, sample, settings
 
 # Of each function, in seconds; a test holds the templates to them.
 TIME_OUTS = dict.fromkeys(SERVICES, 20) | {"resume_orders": 60}
@@ -127,7 +127,7 @@ class Ran:
 @contextlib.contextmanager
 def slow_aws(way: str, scale: float) -> Iterator[Slow]:
     """Let clients that are made within find an AWS that is slow, on attempts of `scale` seconds."""
-    dynamodb, events = MemoryDynamoDB({"orders": "orderId", "inventory": "sku"}), MemoryEvents()
+    dynamodb, events = MemoryDynamoDB(TABLES), MemoryEvents()
     if way == CONFLICTS:
         dynamodb.conflicts = 10**6
     config = Config(

@@ -9,6 +9,7 @@ import pytest
 
 from contracts import participants
 from harness.saga import FINAL, PATHS
+from plumbing.aws import OPERATIONS
 from tests.world import ORDER_ID, World, request, sample
 
 
@@ -168,3 +169,41 @@ def _size(attribute: object) -> int:
         case dict():
             return sum(len(name) + _size(value) for name, value in attribute.items())
     raise NotImplementedError(attribute)
+
+
+def test_the_map_of_the_saga_is_the_one_that_its_participants_declare() -> None:
+    declared = participants()
+
+    steps = {
+        step.to: (step.failure, step.pivot, step.final)
+        for participant in declared.values()
+        for step in participant.steps
+    }
+
+    failure, pivot, final = (True, False, False), (False, True, False), (False, False, True)
+    assert steps == {
+        "CREATED": (False, False, False),
+        "INVENTORY_RESERVED": (False, False, False),
+        "INVENTORY_FAILED": (True, False, True),
+        "PAYMENT_CHARGED": pivot,
+        "PAYMENT_FAILED": failure,
+        "INVENTORY_RELEASED": final,
+        "SHIPPING_SCHEDULED": final,
+    }
+    assert {name: one.compensates for name, one in declared.items() if one.compensates} == {
+        "release_inventory": "INVENTORY_RESERVED"
+    }
+    assert [name for name, one in declared.items() if one.republishes] == ["resume_orders"]
+
+
+def test_functions_call_exactly_the_operations_that_their_images_have(world: World) -> None:
+    world.stock("COFFEE", 10)
+    for customer in ("CUST-1", "CUST-DECLINE"):
+        order = {"customerId": customer, "sku": "COFFEE", "amountCents": 500}
+        world.handler("create_order").handle(request(body=order), None)
+    world.run()
+    world.handler("resume_orders").handle({}, None)
+
+    assert {"dynamodb": {*world.dynamodb.calls}, "events": {*world.events.calls}} == {
+        client: set(operations) for client, operations in OPERATIONS.items()
+    }

@@ -183,6 +183,8 @@ def test_the_simulated_gateway_declines_one_customer_and_returns_the_same_for_a_
 
     assert charged == again == Charged(PAYMENT_ID)
     assert declined == Declined("card declined")
+    assert gateway.find(idempotency_key=key) is None
+    assert gateway.remembers_keys_for == timedelta(hours=23)
 
 
 @pytest.mark.parametrize("hours", [23, 24 * 14])

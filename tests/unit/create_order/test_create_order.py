@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -111,6 +112,25 @@ def test_an_order_sent_again_in_another_trace_is_published_again_in_its_first(
     assert again["statusCode"] == 202
     assert world.events.published[0] == world.events.published[1]
     assert world.published[0]["detail"]["traceparent"] == first["traceparent"]
+
+
+def test_an_order_sent_again_later_is_the_same_order_and_logged_as_a_duplicate(
+    world: World,
+    service: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = service.handle(request(body=ORDER, headers=KEY), None)
+    later = service.utc_now() + timedelta(minutes=1)
+    monkeypatch.setattr(service, "utc_now", lambda: later)
+
+    second = service.handle(request(body=ORDER, headers=KEY), None)
+
+    assert first == second
+    assert first["headers"]["Content-Type"] == "application/json"
+    assert world.events.published[0] == world.events.published[1]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["outcome"] for line in lines] == ["applied", "duplicate"]
 
 
 def test_a_repeated_order_that_has_moved_on_is_not_published_again(

@@ -131,3 +131,23 @@ def test_a_late_try_books_where_no_earlier_one_did(
     service.handle(sample("PaymentCharged"), None)
 
     assert carrier.bookings == [(UUID(ORDER_ID), "CUST-1", "COFFEE", 2)]
+
+
+def test_within_the_time_of_a_key_the_carrier_is_not_asked_first(
+    world: World, service: ModuleType, carrier: LedgerCarrier
+) -> None:
+    world.store_order("PAYMENT_CHARGED")
+    world.now += timedelta(hours=23)
+    carrier.earlier = "TRK-OF-ANOTHER"
+
+    service.handle(sample("PaymentCharged"), None)
+
+    assert carrier.bookings == [(UUID(ORDER_ID), "CUST-1", "COFFEE", 2)]
+    assert world.published == [published("ShippingScheduled")]
+
+
+def test_the_simulated_carrier_remembers_a_key_for_less_than_a_day() -> None:
+    carrier = SimulatedCarrier()
+
+    assert carrier.remembers_keys_for == timedelta(hours=23)
+    assert carrier.find(idempotency_key=UUID(ORDER_ID)) is None

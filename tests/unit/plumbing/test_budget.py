@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from explorer.memory import MemoryDynamoDB
 from plumbing import conditional_write
 from plumbing.attributes import attributes
 from plumbing.aws import CALL_ERRORS
@@ -18,7 +19,6 @@ from plumbing.budget import (
     within_time,
 )
 from plumbing.conditional_write import Update, write
-from tests.memory import MemoryDynamoDB
 
 ASKS = {"x-amz-retry-after": "1"}
 
@@ -119,3 +119,11 @@ def test_a_handler_may_have_less_time_than_its_invocation() -> None:
 
     assert 0 < handle({}, Context(20)) <= 3.5
     assert handle({}, Context(2)) == 1
+
+
+def test_a_handler_keeps_its_name() -> None:
+    @within_time()
+    def handle(event: object, context: object) -> None:
+        """Do nothing."""
+
+    assert (handle.__name__, handle.__doc__) == ("handle", "Do nothing.")

@@ -113,3 +113,11 @@ def test_what_differs_from_the_stored_event_is_named(
 
     with pytest.raises(EventMismatchError, match=f"stored in {named}$"):
         outbox.require(delivered)
+
+
+def test_an_event_is_compared_by_its_digest_where_there_is_one() -> None:
+    torn = OutboxEvent("any", "Any", '{"a":1}', digest_of({"a": 2}))
+
+    torn.require({"a": 2})
+    with pytest.raises(EventMismatchError):
+        torn.require({"a": 1})

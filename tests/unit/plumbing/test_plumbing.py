@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from explorer.memory import MemoryEvents
 from plumbing import log as logging
 from plumbing.envelope import EnvelopeError, decode
 from plumbing.event import Event
@@ -19,7 +20,6 @@ from plumbing.publish import PublishError, publisher
 from plumbing.settings import SettingsError, read_settings
 from plumbing.step import SagaState
 from plumbing.trace import traceparent
-from tests.memory import MemoryEvents
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ def test_an_entry_has_the_name_of_the_class_and_the_detail_as_text() -> None:
 
 def test_one_refused_entry_among_several_is_an_error_that_names_it() -> None:
     class Choosy(MemoryEvents):
-        def put_events(self, **request: object) -> object:
+        def call(self, operation: str, parameters: object) -> object:
             accepted, refused = {"EventId": "1"}, {"ErrorCode": "Odd", "ErrorMessage": "no"}
             return {"FailedEntryCount": 1, "Entries": [accepted, refused]}
 

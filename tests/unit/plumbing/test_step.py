@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
+from explorer.memory import MemoryDynamoDB
 from plumbing.conditional_write import Update, put_new, read
 from plumbing.event import digest_of
 from plumbing.outbox import EventMismatchError, OutboxEvent
-from plumbing.step import OthersRefused, SagaState, Transition, record
-from tests.memory import MemoryDynamoDB
+from plumbing.step import OthersRefused, SagaState, Transition, record, utc_now
 
 CONSUMED = {"parcelId": "P-1", "grams": 5}
 PACKED = OutboxEvent("parcels", "Packed", json.dumps(CONSUMED), digest_of(CONSUMED))
@@ -141,11 +141,48 @@ def test_another_update_that_is_refused_is_an_error_of_its_own(client: Any) -> N
 @pytest.mark.parametrize("outbox", [PACKED, FORMER], ids=["digest", "no digest"])
 def test_a_refusal_in_which_nothing_differs_is_an_error(client: Any, outbox: OutboxEvent) -> None:
     class Refusing(MemoryDynamoDB):
-        def _permits(self, update: Any) -> bool:
-            return False
+        def call(self, operation: str, parameters: Any) -> Any:
+            if operation == "UpdateItem":
+                parameters["ConditionExpression"] += " AND attribute_not_exists(#status)"
+            return super().call(operation, parameters)
 
     refusing: Any = Refusing({"parcels": "parcelId"})
     _store(refusing, outbox)
 
     with pytest.raises(EventMismatchError, match="nothing differs"):
         _ship(refusing)
+
+    # By its digest an event is the stored one or not; without one its text is compared as well.
+    assert refusing.calls.count("UpdateItem") == (1 if outbox.digest else 2)
+
+
+def test_the_last_step_takes_the_item_out_of_the_index_and_does_nothing_else_to_it(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _store(client)
+    asked: list[Any] = []
+    update = client.update_item
+    monkeypatch.setattr(client, "update_item", lambda **a: (asked.append(a), update(**a))[1])  # type: ignore[func-returns-value]
+
+    _ship(client, final=True)
+
+    # DynamoDB refuses an update that has one path twice.
+    sets, _, removes = asked[0]["UpdateExpression"].partition(" REMOVE ")
+    assert "#openShard" not in sets
+    assert "#openShard" in removes.split(", ")
+
+
+def test_a_saga_has_its_status_since_the_last_entry_of_its_history() -> None:
+    entries = [FIRST, {"status": "SHIPPED", "at": "2026-01-31T09:00:00.000Z"}]
+    item = {"status": "SHIPPED", "outbox": to_builtins(SHIPPED), "history": entries}
+
+    state = SagaState.stored(item)
+
+    assert state == SagaState("SHIPPED", SHIPPED, since=AT, applied=False)
+    assert not SagaState("SHIPPED", SHIPPED, since=AT).applied
+
+
+def test_times_are_in_utc() -> None:
+    now = utc_now()
+
+    assert now.tzinfo is UTC

@@ -516,6 +516,141 @@ def test_a_run_leaves_its_numbers_in_the_log_as_metrics(
     assert line == {"level": "INFO", "message": "orders resumed", "bus": "bus", **report}
 
 
+@pytest.mark.parametrize("call", [{}, {"allOpen": True}], ids=["a run", "a walk"])
+def test_an_order_that_moves_before_it_is_deferred_is_not_published(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, call: dict[str, Any]
+) -> None:
+    world.store_order("CREATED")
+    update = world.dynamodb.update_item
+
+    def move_first(**asked: Any) -> Any:
+        world.dynamodb.tables["orders"][ORDER_ID]["status"] = {"S": "INVENTORY_RESERVED"}
+        return update(**asked)
+
+    monkeypatch.setattr(world.dynamodb, "update_item", move_first)
+
+    report = _run(service, monkeypatch, LATE, **call)
+
+    assert (world.published, report["resumedOrders"], report["failedOrders"]) == ([], 0, 0)
+    assert "nextAttemptAt" not in world.order()
+
+
+def test_an_unreadable_order_that_ends_before_it_is_given_up_stays_ended(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    world.dynamodb.tables["orders"][ORDER_ID]["outbox"] = {"S": "torn"}
+    update = world.dynamodb.update_item
+
+    def end_first(**asked: Any) -> Any:
+        del world.dynamodb.tables["orders"][ORDER_ID]["openShard"]
+        return update(**asked)
+
+    monkeypatch.setattr(world.dynamodb, "update_item", end_first)
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert report["gaveUp"] == []
+    assert "openShard" not in world.order()
+
+
+@pytest.mark.parametrize("call", [{}, {"allOpen": True}], ids=["a run", "a walk"])
+@pytest.mark.parametrize("since", ["ended", "gone"])
+def test_an_order_that_ended_and_is_still_in_the_index_is_let_be(
+    world: World,
+    service: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    call: dict[str, Any],
+    since: str,
+) -> None:
+    world.store_order("CREATED")
+    monkeypatch.setattr(world.dynamodb, "query", copy.deepcopy(world.dynamodb).query)
+    if since == "gone":
+        del world.dynamodb.tables["orders"][ORDER_ID]
+    else:
+        del world.dynamodb.tables["orders"][ORDER_ID]["openShard"]
+
+    report = _run(service, monkeypatch, LATE, **call)
+
+    assert (world.published, report["resumedOrders"]) == ([], 0)
+    assert report["failures"] == []
+
+
+def test_an_order_that_was_given_up_and_is_still_in_the_index_is_let_be(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    monkeypatch.setattr(world.dynamodb, "query", copy.deepcopy(world.dynamodb).query)
+    world.dynamodb.tables["orders"][ORDER_ID]["openShard"] = {"S": "given-up"}
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert (world.published, report["resumedOrders"], report["gaveUp"]) == ([], 0, [])
+    assert world.order()["openShard"] == "given-up"
+
+
+def test_a_walk_says_which_orders_it_cannot_read_and_which_the_bus_refuses(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_order("CREATED")
+    world.store_order("CREATED", orderId=OTHER)
+    world.dynamodb.tables["orders"][ORDER_ID]["outbox"] = {"S": "torn"}
+    world.events.refusals = 1
+
+    report = _run(service, monkeypatch, LATE, allOpen=True)
+
+    assert (report["resumedOrders"], report["failedOrders"]) == (0, 2)
+    assert {one.partition(": ")[0] for one in report["failures"]} == {ORDER_ID, OTHER}
+    assert any("outbox" in one for one in report["failures"])
+
+
+def test_a_walk_that_cannot_read_the_index_says_so_and_where_to_go_on(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times_out(**_: Any) -> Any:
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(world.dynamodb, "query", times_out)
+
+    report = _run(service, monkeypatch, LATE, allOpen=True)
+
+    assert (report["failedOrders"], report["next"]) == (1, "")
+    assert report["failures"][0].startswith("index: Read timeout")
+
+
+def test_a_run_tells_of_ten_failures_and_counts_all(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        world.store_order("CREATED", orderId=_id(number))
+    world.events.refusals = 12
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert (report["failedOrders"], len(report["failures"])) == (12, 10)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "resumes", "level"), [(0, 0, "INFO"), (0, 8, "WARNING"), (1, 0, "ERROR")]
+)
+def test_a_run_is_logged_by_how_well_it_went(
+    world: World,
+    service: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refusals: int,
+    resumes: int,
+    level: str,
+) -> None:
+    world.store_order("CREATED")
+    world.dynamodb.tables["orders"][ORDER_ID]["resumes"] = {"N": str(resumes)}
+    world.events.refusals = refusals
+
+    _run(service, monkeypatch, LATE)
+
+    assert json.loads(capsys.readouterr().out)["level"] == level
+
+
 class Slow:
     """An invocation of 60 s in which each call of DynamoDB takes so many."""
 
