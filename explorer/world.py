@@ -328,11 +328,11 @@ class World:
         )
 
     def number_of_call(self, call: Call) -> int:
-        """Return the number of a call."""
+        """Return the number of a call; the same from another line of code is another."""
         text = f"{call.service} {call.operation} {call.key} " + json.dumps(
             call.parameters, sort_keys=True, default=str
         )
-        return self.calls.number(call, text, lambda: digest(text))
+        return self.calls.number(call, (text, call.where), lambda: digest(text))
 
     def number_of_answer(self, answer: Answer) -> int:
         """Return the number of an answer."""

@@ -68,6 +68,7 @@ def simulate(call: argparse.Namespace) -> int:
 
 def deployments(call: argparse.Namespace) -> int:
     """Explore every deployment of what changed since a git ref."""
+    from explorer.calls import BreachError
     from explorer.deployments import SAFE
     from explorer.search import TooManyStatesError
     from tests.simulation import report
@@ -81,7 +82,7 @@ def deployments(call: argparse.Namespace) -> int:
                 print(f"Exploring every deployment of {', '.join(changed)} ...", file=sys.stderr)
             try:
                 verdict = judge(old, ROOT)
-            except (ImportError, SyntaxError, AttributeError) as error:
+            except (ImportError, SyntaxError, AttributeError, BreachError) as error:
                 raise UserError(f"A release cannot be loaded: {error}.") from error
             except TooManyStatesError as error:
                 raise UserError(f"Deploy less at a time: {error}.") from error
@@ -135,6 +136,7 @@ def judge_mutants(call: argparse.Namespace) -> int:
     try:
         files = mutants.chosen(call.file, call.since)
         explore = None if call.only_unit_tests else explored.broken_by
+        explored.release()  # what it imports, no mutant's process imports again
         found = mutants.judge(files, explore, mutants.show_progress)
     except UserError as error:
         complain(error)

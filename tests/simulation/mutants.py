@@ -240,7 +240,10 @@ def _source(mutant: Mutant) -> dict[Path, str]:
 
 
 def show_progress(done: int, of: int, verdict: Verdict) -> None:
-    """Show on a terminal how far it is."""
-    if sys.stderr.isatty():
+    """Show on a terminal how far it is, and elsewhere what survives, as soon as it is known."""
+    if not sys.stderr.isatty():
+        if not verdict.killed_by:
+            print(f"{done} of {of}: survives: {verdict.mutant.id}", file=sys.stderr, flush=True)
+    else:
         end = "\n" if done == of else ""
         print(f"\r{done:>5} of {of} mutants", end=end, file=sys.stderr, flush=True)
