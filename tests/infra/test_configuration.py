@@ -10,7 +10,7 @@ from harness.saga import SERVICES
 
 LINTER = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 CONTRACTS = {contract["name"]: contract for contract in LINTER["contracts"]}
-LAYERS, RUNS, DECISIONS = CONTRACTS.values()
+LAYERS, RUNS, EXPLORER, DECISIONS = CONTRACTS.values()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -23,6 +23,7 @@ def test_the_import_linter_has_every_service_in_each_of_its_lists(service: str) 
             ("root_packages", LINTER["root_packages"], service),
             (LAYERS["name"], siblings, service),
             (RUNS["name"], RUNS["source_modules"], service),
+            (EXPLORER["name"], EXPLORER["forbidden_modules"], service),
             (DECISIONS["name"], DECISIONS["source_modules"], f"{service}.{service}"),
         )
         if wanted not in listed

@@ -168,6 +168,7 @@ def record(paths: Sequence[Path]) -> Tests:
             os.dup2(nothing.fileno(), 1)
             pytest.main([*QUIET, *map(str, paths)], plugins=[recorder])
     finally:
+        sys.stdout.flush()
         os.dup2(output, 1)
         os.close(output)
     if recorder.failed or not recorder.tests.seconds:
