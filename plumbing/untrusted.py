@@ -23,7 +23,7 @@ def decode_json(text: bytes | str, kind: type[Kind] | Any = Any) -> Kind | Any:
         return msgspec.json.decode(text, type=kind)
     except RecursionError:
         raise MalformedError("it is nested too deeply") from None
-    # msgspec's own errors are no ValueErrors; those of text that is not UTF-8 are.
+    # Of msgspec, whatever they are based on, and of text that is not UTF-8.
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise MalformedError(printable(str(error))) from None
 

@@ -183,7 +183,8 @@ def test_an_order_that_is_stored_is_accepted_although_the_bus_refuses_its_event(
     assert (line["level"], line["message"]) == ("ERROR", "order not published")
     assert (line["orderId"], line["bus"], line["unpublishedOrders"]) == (order_id, "bus", 1)
     [metrics] = line["_aws"]["CloudWatchMetrics"]
-    assert (metrics["Dimensions"], metrics["Metrics"]) == (
+    assert (metrics["Namespace"], metrics["Dimensions"], metrics["Metrics"]) == (
+        "OrderSaga",
         [["bus"]],
         [{"Name": "unpublishedOrders"}],
     )

@@ -19,6 +19,11 @@ values = some.recursive(
 )
 
 
+@pytest.mark.parametrize("text", ["7", "-7"])
+def test_a_whole_number_is_read_as_an_integer(text: str) -> None:
+    assert type(plain({"N": text})) is int
+
+
 @given(values)
 def test_a_value_is_written_and_read_as_boto3_does(value: Any) -> None:
     written = attribute(value)

@@ -1,5 +1,6 @@
 """A log line is the metric too: what is in it, to the figure."""
 
+import importlib.util
 import io
 import json
 from datetime import UTC, datetime
@@ -138,3 +139,25 @@ def test_a_line_is_written_whole_and_flushed_at_once(monkeypatch: pytest.MonkeyP
     log("INFO", "parcel shipped")
 
     assert stdout.flushed == '{"level":"INFO","message":"parcel shipped","coldStart":false}\n'
+
+
+def test_the_first_line_of_a_process_is_that_of_its_cold_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fresh = importlib.util.module_from_spec(logging.__spec__)  # type: ignore[arg-type]
+    assert logging.__spec__
+    assert logging.__spec__.loader
+    logging.__spec__.loader.exec_module(fresh)
+
+    fresh.log("INFO", "one")
+    fresh.log("INFO", "two")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["coldStart"] for line in lines] == [True, False]
+
+
+def test_a_step_whose_event_has_no_status_leads_to_none() -> None:
+    class Silent(Event, frozen=True, kw_only=True):
+        """An event that reports no status."""
+
+    assert Step(publishes=Silent).to == ""
