@@ -144,9 +144,9 @@ def test_a_line_is_written_whole_and_flushed_at_once(monkeypatch: pytest.MonkeyP
 def test_the_first_line_of_a_process_is_that_of_its_cold_start(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    fresh = importlib.util.module_from_spec(logging.__spec__)  # type: ignore[arg-type]
     assert logging.__spec__
     assert logging.__spec__.loader
+    fresh = importlib.util.module_from_spec(logging.__spec__)
     logging.__spec__.loader.exec_module(fresh)
 
     fresh.log("INFO", "one")
