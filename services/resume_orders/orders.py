@@ -160,7 +160,7 @@ class OrdersTable:
             key={"orderId": order_id},
             change="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
             condition=" AND ".join(clauses),
-            names={f"#{name}": name for name in ("openShard", *as_read, *changes)},
+            names={f"#{name}": name for name in (*as_read, *changes)},
             values={
                 **{f":{name}": value for name, value in changes.items()},
                 **{f":read_{name}": read for name, read in as_read.items() if read is not None},
