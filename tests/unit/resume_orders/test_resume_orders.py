@@ -618,6 +618,48 @@ def test_a_walk_that_cannot_read_the_index_says_so_and_where_to_go_on(
     assert report["failures"][0].startswith("index: Read timeout")
 
 
+@pytest.mark.parametrize("failing", ["GetItem", "UpdateItem"])
+def test_an_order_that_cannot_be_read_or_written_keeps_no_other_from_being_resumed(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    world.store_order("CREATED")
+    world.store_order("CREATED", orderId=OTHER)
+    call, failed = world.dynamodb.call, list[str]()
+
+    def call_but_once(operation: str, parameters: Any) -> Any:
+        if operation == failing and not failed:
+            failed.append(parameters["Key"]["orderId"]["S"])
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return call(operation, parameters)
+
+    monkeypatch.setattr(world.dynamodb, "call", call_but_once)
+
+    report = _run(service, monkeypatch, LATE)
+
+    assert (report["resumedOrders"], report["failedOrders"]) == (1, 1)
+    assert report["failures"][0].startswith(f"{failed[0]}: Read timeout")
+
+
+def test_an_index_that_cannot_be_read_is_told_once_for_each_time(
+    world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = world.dynamodb.call
+
+    def no_index(operation: str, parameters: Any) -> Any:
+        if operation == "Query":
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+        return call(operation, parameters)
+
+    monkeypatch.setattr(world.dynamodb, "call", no_index)
+
+    report = _run(service, monkeypatch, LATE)
+
+    # Two ranges of each of two indexes in sixteen shards, and the two measures.
+    assert report["failedOrders"] == 2 * 2 * 16 + 2
+    assert all(one.startswith("index: Read timeout") for one in report["failures"])
+    assert "oldestOverdueSeconds" not in report
+
+
 def test_a_run_tells_of_ten_failures_and_counts_all(
     world: World, service: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
