@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -145,9 +145,14 @@ class Watch:
             receiving.close()
             process.terminate()
             process.join(timeout=5)
+            # With it go those that it has begun: on a busy machine they may still wait for work.
+            assert process.pid
             process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def _explore(self, connection: Connection, receiving: Connection) -> None:
+        os.setpgid(0, 0)  # a group of its own, by which all of it can be ended
         receiving.close()  # so that it is known here when nobody reads any more
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that watches ends this one
         signal.signal(signal.SIGTERM, _interrupt)  # no handler that is explored catches that
