@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import cache, partial
 from typing import Any
@@ -16,7 +16,7 @@ from botocore.validate import ParamValidator
 
 from explorer.app import Table
 from explorer.calls import UnknownCallError
-from explorer.dynamodb import DynamoDB, canonical_item
+from explorer.dynamodb import DynamoDB, Item, canonical_item
 
 _CONFLICT = "Transaction is ongoing for the item"
 
@@ -102,10 +102,7 @@ class MemoryDynamoDB(_Client):
         if self.conflicts and operation in ("UpdateItem", "TransactWriteItems"):
             self.conflicts -= 1
             raise self._conflict(operation, parameters)
-        items = {
-            name: {key: canonical_item(item) for key, item in table.items()}
-            for name, table in self.tables.items()
-        }
+        items = {name: _Canonical(table) for name, table in self.tables.items()}
         self._dynamodb.page = self.page
         outcome = self._dynamodb.call(operation, parameters, items)
         if failure := outcome.answer.failure:
@@ -127,6 +124,22 @@ class MemoryDynamoDB(_Client):
             "Transaction cancelled, please refer cancellation reasons for specific reasons",
             CancellationReasons=[reason for _ in parameters["TransactItems"]],
         )
+
+
+class _Canonical(Mapping[str, Item]):
+    """The items of a table, in the canonical form of what a test may have written; if read."""
+
+    def __init__(self, table: Mapping[str, Item]) -> None:
+        self._table = table
+
+    def __getitem__(self, key: str) -> Item:
+        return canonical_item(self._table[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
 
 
 class MemoryEvents(_Client):
