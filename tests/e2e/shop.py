@@ -136,14 +136,14 @@ class Shop:
 
     def calls(self, service: str) -> int:
         """Count the calls of a service that are over, as the platform's log has them."""
+        return self.logged(service, "REPORT RequestId")
+
+    def logged(self, service: str, begin: str) -> int:
+        """Count what the log of a service has that begins so."""
         pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/saga/{stack_name(service)}", filterPattern="REPORT"
+            logGroupName=f"/saga/{stack_name(service)}"
         )
-        return sum(
-            event["message"].startswith("REPORT RequestId")
-            for page in pages
-            for event in page["events"]
-        )
+        return sum(event["message"].startswith(begin) for page in pages for event in page["events"])
 
     def _open(self, order_ids: Collection[str]) -> list[Item]:
         found = self.all_stored(FilterExpression="attribute_exists(openShard)")
