@@ -15,6 +15,7 @@ from types import ModuleType
 
 from explorer.app import Scenario
 from explorer.calls import BreachError, UnknownCallError
+from explorer.declared import misfits
 from explorer.exploration import Exploration, Release
 
 _OWN = Path(__file__).resolve().parent
@@ -56,6 +57,8 @@ def load(origin: Origin) -> tuple[Exploration, Release]:
     """
     try:
         exploration = origin.load()
+        for misfit in misfits(exploration):
+            raise CommandError(f"{origin.name}: {misfit}", own_files())
         return exploration, Release(exploration.app)
     except CommandError:
         raise

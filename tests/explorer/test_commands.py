@@ -243,6 +243,123 @@ def test_what_is_no_exploration_is_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("declared", "instead", "sentence"),
+    [
+        ('"handler.handle"', '"handler"', "sell: handler is 'handler': give module.attribute."),
+        (
+            'HERE / "sell"]',
+            'HERE / "cell"]',
+            "sell: there is no folder {folder}/cell: mend its path.",
+        ),
+        ('[HERE / "sell"]', '"sell"', "sell: path is 'sell': give a list of folders, each a Path."),
+        (
+            'HERE / "sell"]',
+            'HERE / "sell"], {"N": 1}',
+            "sell: the variable N is 1: give a str.",
+        ),
+        (
+            'Function("look"',
+            'Function("sell"',
+            "2 functions are named 'sell': give each a name of its own.",
+        ),
+        ('"one buyer"', '"a look"', "2 scenarios are named 'a look': give each a name of its own."),
+        (
+            'Request("look", A)',
+            'Request("loook", A)',
+            "a look: a request is of function 'loook', which there is not: name one of look, sell.",
+        ),
+        (
+            '"id")],\n        ),',
+            '"id")], queues=[Queue("q", "shell")]),',
+            "queue q is of function 'shell', which there is not: name one of look, sell.",
+        ),
+        (
+            '[Request("look", A)]',
+            '[], {"seat": [{"id": "1A"}]}',
+            "a look: it has items in seat, which is not among the app's tables: declare it.",
+        ),
+        (
+            '[Request("look", A)]',
+            '[], {"seats": [{"ID": "1A"}]}',
+            "a look: an item of seats has no id, which is its key: {{'ID': '1A'}}.",
+        ),
+        (
+            '[Request("look", A)]',
+            '[], {"seats": {"id": "1A"}}',
+            "a look: an item of seats is 'id': give a list of dicts.",
+        ),
+        (
+            '[Request("look", A)]',
+            '[], {"seats": [{"id": "1A", "price": 1.5}]}',
+            "a look: an item of seats: a float cannot be stored: 1.5.",
+        ),
+        (
+            '[Request("look", A)]',
+            'events=["Sold"]',
+            "a look: 'Sold' is no envelope: it needs source, detail-type and detail.",
+        ),
+        (
+            '[Request("look", A)]',
+            'events=[{"source": "shop", "detail-type": "Sold", "detail": {}}]',
+            "a look: no rule matches its event Sold: nothing would happen.",
+        ),
+        (
+            '{"faults": 1}),\n            Scenario("one',
+            '["faults"]),\n            Scenario("one',
+            "a look: may is ['faults']: give a dict, such as {{\"faults\": 1}}.",
+        ),
+        (
+            '{"faults": 1}),\n            Scenario("one',
+            '{"faults": -1}),\n            Scenario("one',
+            "a look: faults may happen -1 times: give a number of 0 or more.",
+        ),
+        (
+            '{"faults": 1}),\n            Scenario("one',
+            '{"faults": 1}, at_once=0),\n            Scenario("one',
+            "a look: nothing can run: let at_once be 1 or more.",
+        ),
+        (
+            "invariants=[sold_once]",
+            'saga=Saga("seat", "id", Flow())',
+            "the saga's table seat is not among the app's tables: declare it.",
+        ),
+        (
+            "invariants=[sold_once]",
+            'saga=Saga("seats", "id", Flow([Transition("cell", None, "SOLD")]))',
+            "transition cell: nothing → SOLD is of function 'cell', which there is not: name one of"
+            " look, sell.",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_one_sentence(
+    shop: Path, declared: str, instead: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert declared in EXPLORATION
+    imported = "from explorer.app import Queue\nfrom explorer.flow import Flow, Saga, Transition\n"
+    (shop / "exploration.py").write_text(imported + EXPLORATION.replace(declared, instead))
+
+    code = _explore()
+
+    assert code == 2
+    told = sentence.format(folder=shop)
+    assert capsys.readouterr() == ("", f"explorer: exploration.py: {told}\n")
+
+
+def test_a_name_that_nothing_has_that_may_happen_is_told_those_that_there_are(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "exploration.py").write_text(EXPLORATION.replace("faults", "fault"))
+
+    code = _explore()
+
+    complained = capsys.readouterr().err
+    assert code == 2
+    assert (
+        "a look: nothing is named 'fault' that may happen: name one of faults, losses" in complained
+    )
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("def handle(:\n", "SyntaxError: invalid syntax, at sell/handler.py:1"),
