@@ -84,8 +84,16 @@ class _StandIn:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             arguments = bound.arguments
-            key = partner.key(arguments)
-            answers = () if finds else partner.answers(**arguments)
+            try:
+                key = partner.key(arguments)
+                answers = () if finds else partner.answers(**arguments)
+                effects = tuple(bool(partner.effect(answer)) for answer in answers)
+            except Exception as error:
+                self._fail(f"{operation}: its Partner raises {type(error).__name__}: {error}")
+            if not isinstance(answers, list | tuple):
+                self._fail(
+                    f"{operation}: its Partner answers {answers!r}: return a list of answers"
+                )
             answer = self._ask(
                 Call(
                     PARTNER,
@@ -93,7 +101,7 @@ class _StandIn:
                     plain(arguments),
                     key=None if key is None else str(key),
                     answers=tuple(map(repr, answers)),
-                    effects=tuple(bool(partner.effect(answer)) for answer in answers),
+                    effects=effects,
                 )
             )
             if answer.failure:

@@ -715,6 +715,36 @@ def test_a_partner_may_be_a_function_and_be_declared_by_the_app(load: Load) -> N
     assert result(run(runtime, [1])) == "no"
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"answers": lambda amount: ["yes"]}, "its Partner raises TypeError: .* 'idempotency_key'"),
+        ({"key": lambda arguments: arguments["id"]}, "its Partner raises KeyError: 'id'"),
+        ({"effect": lambda answer: answer["id"]}, "its Partner raises TypeError"),
+        ({"answers": lambda **_: {"id": 1}}, "its Partner answers .*: return a list of answers"),
+    ],
+)
+def test_a_partner_that_is_declared_wrongly_is_a_breach_also_where_its_error_is_caught(
+    load: Load, options: dict[str, Any], why: str
+) -> None:
+    runtime = load(
+        """
+        def charge(idempotency_key):
+            raise AssertionError("never called")
+
+        def handle(event, context):
+            try:
+                return charge("k")
+            except Exception:
+                return None
+        """,
+        partners={"charge": Partner("", **{"answers": lambda **_: ["yes"], **options})},
+    )
+
+    with pytest.raises(BreachError, match=f"charge: charge: {why}"):
+        run(runtime)
+
+
 def test_what_looks_like_a_partner_has_to_be_declared(load: Load) -> None:
     with pytest.raises(
         BreachError,
