@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from explorer.calls import BreachError
 from explorer.flow import Saga
+from explorer.loading import explained
 from explorer.machine import Machine
 from explorer.state import State
 from explorer.view import View
@@ -49,7 +51,11 @@ class Judge:
             yield from self._judge_partners(state)
             yield from _judge_accepted(view, saga)
         for invariant in self._machine.exploration.invariants:
-            yield from invariant(view)
+            try:
+                yield from invariant(view)
+            except Exception as error:
+                name = getattr(invariant, "__name__", invariant)
+                raise BreachError(f"the invariant {name} raises {explained(error)}") from error
 
     def _judge_events(self, state: State, view: View, saga: Saga) -> Iterator[str]:
         """Judge whether what is published is stored, and the same event always the same."""

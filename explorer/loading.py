@@ -65,7 +65,7 @@ def load(origin: Origin) -> tuple[Exploration, Release]:
     except (BreachError, UnknownCallError) as error:
         raise CommandError(str(error), _files(error)) from error
     except Exception as error:
-        why = f"{origin.name} cannot be loaded: {_explained(error)}"
+        why = f"{origin.name} cannot be loaded: {explained(error)}"
         raise CommandError(why, _files(error)) from error
 
 
@@ -139,7 +139,7 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
-def _explained(error: Exception) -> str:
+def explained(error: Exception) -> str:
     """Return an error in a line, with its place in what nobody installed."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}, at {_short(error.filename)}:{error.lineno}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -98,6 +99,16 @@ class Machine(World):
     def code(self, release: int) -> Release:
         """Return a release by its number."""
         return self._release
+
+    @cached_property
+    def partners(self) -> frozenset[str]:
+        """The partners of all functions, each as `function.name`."""
+        return frozenset(
+            f"{function}.{name}"
+            for release in map(self.code, (0, 1))
+            for function, partners in release.runtime.partners.items()
+            for name in partners
+        )
 
     # What can happen
 

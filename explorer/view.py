@@ -40,10 +40,15 @@ class View:
 
     def items(self, table: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the items of a table by the text of their keys."""
-        return self._items.get(table, {})
+        if table not in self._items:
+            raise LookupError(f"there is no table {table!r}: name one of {', '.join(self._items)}")
+        return self._items[table]
 
     def acts(self, partner: str, subject: str | None = None) -> Sequence[Act]:
         """Return what a partner, `function.name`, has in its books, of one saga or of all."""
+        if partner not in self._machine.partners:
+            known = ", ".join(sorted(self._machine.partners)) or "none"
+            raise LookupError(f"there is no partner {partner!r}: there are {known}")
         acts = [self._machine.acts[number] for number in self._state.acts]
         return [act for act in acts if act.partner == partner and subject in (None, act.subject)]
 

@@ -408,6 +408,34 @@ def test_what_no_exploration_can_follow_is_one_sentence(
     assert complained.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (
+            'view.items("seat")',
+            "LookupError: there is no table 'seat': name one of seats, at exploration.py:11",
+        ),
+        (
+            'view.acts("sell.card")',
+            "LookupError: there is no partner 'sell.card': there are none, at exploration.py:11",
+        ),
+        ('view.items("seats")["1B"]', "KeyError: '1B', at exploration.py:11"),
+    ],
+)
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_invariant_that_raises_is_one_sentence(
+    shop: Path, line: str, why: str, processes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = EXPLORATION.replace("(view):\n", f"(view):\n    {line}\n")
+    (shop / "exploration.py").write_text(text)
+
+    codes = (_explore("--processes", processes), _story("two buyers", "0.0.0.0"))
+
+    complained = capsys.readouterr().err
+    assert codes == (2, 2)
+    assert complained == 2 * f"explorer: the invariant sold_once raises {why}\n"
+
+
 def test_more_states_than_the_limit_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     code = _explore("one buyer", "--limit", "5")
 
