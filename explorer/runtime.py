@@ -138,7 +138,21 @@ class Runtime:
         going = _Going(function, image, (), _unanswered, (function.name,), _LOADED_AT)
         module, _, attribute = function.handler.replace("/", ".").rpartition(".")
         with self._going(going, image):
-            handler = image.load(module)
+            try:
+                handler = image.load(module)
+            except ModuleNotFoundError as error:
+                if error.name and f"{module}.".startswith(f"{error.name}."):
+                    folders = " or ".join(map(str, function.path))
+                    raise BreachError(
+                        f"{function.name}: there is no module {error.name} in {folders}:"
+                        f" mend its handler, {function.handler}, or its path"
+                    ) from error
+                raise
+            if not hasattr(handler, attribute):
+                raise BreachError(
+                    f"{function.name}: {module} has no {attribute}:"
+                    f" mend its handler, {function.handler}"
+                )
             self.partners[function.name] = replace_partners(
                 function, handler, image.modules_now(), _ask, _fail
             )

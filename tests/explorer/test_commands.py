@@ -382,6 +382,28 @@ def test_a_handler_that_does_not_load_is_one_sentence(
 
 
 @pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [
+        (
+            "handle.handle",
+            "there is no module handle in {folder}/sell: mend its handler, handle.handle,"
+            " or its path",
+        ),
+        ("handler.handel", "handler has no handel: mend its handler, handler.handel"),
+    ],
+)
+def test_a_handler_that_there_is_not_is_one_sentence_with_its_function(
+    shop: Path, handler: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "exploration.py").write_text(EXPLORATION.replace("handler.handle", handler))
+
+    code = _explore()
+
+    assert code == 2
+    assert capsys.readouterr().err == f"explorer: sell: {sentence.format(folder=shop)}\n"
+
+
+@pytest.mark.parametrize(
     ("line", "sentence"),
     [
         ('import os; os.system("true")', "sell: starts a process"),
