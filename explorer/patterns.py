@@ -134,7 +134,8 @@ def _combinations(pattern: Any) -> int:
 
 def _alternatives(pattern: Any, path: str) -> list[dict[str, _Field]]:
     if not isinstance(pattern, dict) or not pattern:
-        raise ValueError(f"{path or 'An event pattern'} must be an object with fields: {pattern}.")
+        what = f"{path} must be an object with fields, or a list of values" if path else ""
+        raise ValueError(f"{what or 'An event pattern must be an object with fields'}: {pattern}.")
     found: list[dict[str, _Field]] = [{}]
     for name, inner in pattern.items():
         where = f"{path}.{name}" if path else name

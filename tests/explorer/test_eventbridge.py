@@ -340,6 +340,10 @@ MALFORMED = {
     "anything but no prefix": ({"a": [{"anything-but": {"prefix": []}}]}, "prefix"),
     "anything but any prefix": ({"a": [{"anything-but": {"prefix": ""}}]}, "prefix"),
     "one alternative": ({"$or": [{"a": [1]}]}, r"\$or"),
+    "a value without its list": (
+        {"source": "shop"},
+        "source must be an object with fields, or a list of values: shop.",
+    ),
     "an alternative that is no pattern": ({"$or": [{"a": [1]}, 2]}, "must be an object"),
     "too many alternatives": ({x: {"$or": [{"a": [1]}] * 11} for x in "xyz"}, "1331"),
     "what is no JSON": ({"a": [float("nan")]}, "JSON"),
