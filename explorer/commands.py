@@ -21,6 +21,7 @@ from explorer.terminal import Output
 from explorer.watch import Done, Failed, Loaded, Seen, Watch
 
 DOES_NOT_FIT = "This schedule does not fit the code, which has changed: explore again."
+NO_SCHEDULE = "A schedule is numbers with dots between them, as `explore` prints it: 0.2.11."
 
 
 def add_explore(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,7 @@ def story(origin: Origin, call: argparse.Namespace, output: Output) -> int:
         exploration, release = load(origin)
         [scenario] = choose(exploration, [call.scenario])
         if not re.fullmatch(r"(\d+(\.\d+)*)?", call.schedule):
-            raise CommandError(DOES_NOT_FIT)
+            raise CommandError(NO_SCHEDULE)
         choices = tuple(int(choice) for choice in call.schedule.split(".") if choice)
         machine = Machine(exploration, release, scenario)
         states = [machine.start, *(state for _, state in replay(machine, choices))]

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from explorer.__main__ import main
-from explorer.commands import DOES_NOT_FIT, add_explore, explore
+from explorer.commands import DOES_NOT_FIT, NO_SCHEDULE, add_explore, explore
 from explorer.loading import origin
 from explorer.terminal import Terminal, printable
 from harness.emulator import ROOT
@@ -199,14 +199,23 @@ def test_a_schedule_is_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(told["steps"]) == 4
 
 
-@pytest.mark.parametrize("schedule", ["99", "0.0.0.0.0.0.0.0", "-1", "0..0", "any"])
+@pytest.mark.parametrize(
+    ("schedule", "sentence"),
+    [
+        ("99", DOES_NOT_FIT),
+        ("0.0.0.0.0.0.0.0", DOES_NOT_FIT),
+        ("-1", NO_SCHEDULE),
+        ("0..0", NO_SCHEDULE),
+        ("any", NO_SCHEDULE),
+    ],
+)
 def test_a_schedule_that_does_not_fit_is_one_sentence(
-    schedule: str, capsys: pytest.CaptureFixture[str]
+    schedule: str, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = main(["exploration.py", "story", "--", "two buyers", schedule])
 
     assert code == 2
-    assert capsys.readouterr() == ("", f"explorer: {DOES_NOT_FIT}\n")
+    assert capsys.readouterr() == ("", f"explorer: {sentence}\n")
 
 
 def test_an_unknown_scenario_is_told_those_that_there_are(
