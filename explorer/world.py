@@ -159,6 +159,13 @@ class World:
     def _store(self, rows: Numbers, weak: Numbers, call: Call) -> Stored:
         items, index = self.items(rows), None if weak == rows else self.items(weak)
         outcome = self._release.database.call(call.operation, call.parameters, items, index)
+        failure = outcome.answer.failure
+        if failure and failure.code == "ResourceNotFoundException":
+            known = ", ".join(table.name for table in self.tables) or "none"
+            raise UnknownCallError(
+                f"{call.operation} at {call.where} is of a table that the app does not declare:"
+                f" it declares {known}"
+            )
         found = {(self.rows[one].table, self.rows[one].key): one for one in rows}
         transitions = []
         for table, key, item in outcome.changes:

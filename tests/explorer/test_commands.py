@@ -420,6 +420,11 @@ def test_a_handler_that_there_is_not_is_one_sentence_with_its_function(
             'boto3.client("s3").list_buckets()',
             "sell calls ListBuckets of s3, which is not known here",
         ),
+        (
+            'boto3.client("dynamodb").get_item(TableName="seat", Key={"id": {"S": "1A"}})',
+            "GetItem at sell/handler.py:10 is of a table that the app does not declare: it declares"
+            " seats",
+        ),
     ],
 )
 @pytest.mark.parametrize("processes", ["1", "2"])
