@@ -431,6 +431,12 @@ class Machine(World):
             if call.service != PARTNER:
                 self.called.update((function, *grant) for grant in _needed(function, call))
         if answered >= 0:
+            again = self.calls[answered]
+            if len(run.calls) < len(running.answers):
+                raise BreachError(
+                    f"{function} makes no call at {again.where} when it is run again with "
+                    "the same event and answers: it keeps something between events"
+                )
             again = run.calls[len(running.answers) - 1]
             if self.number_of_call(again) != answered:
                 raise BreachError(

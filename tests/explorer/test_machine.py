@@ -499,6 +499,21 @@ def test_a_handler_that_keeps_something_between_events_is_a_breach(tmp_path: Pat
         one.settle()
 
 
+def test_a_handler_that_makes_fewer_calls_when_it_is_run_again_is_a_breach(tmp_path: Path) -> None:
+    text = """
+        SEEN = []
+
+        def handle(event, context):
+            if not SEEN:
+                SEEN.append(event)
+                put("1")
+    """
+    one = tiny(application(tmp_path, {"post": text}))
+
+    with pytest.raises(BreachError, match=r"post makes no call at .* it keeps something between"):
+        one.do()
+
+
 def test_a_trigger_is_not_tried_again(tmp_path: Path) -> None:
     triggers = {"tick": Trigger("post", {}, "the schedule ticks")}
     app = application(tmp_path, {"post": "def handle(event, context): add('1'); 1 / 0"})
