@@ -488,6 +488,9 @@ class Machine(World):
         again = {one.id for one in records}
         if not end.error:
             again = sqs.failed(end.result, records, target.partial)
+            if again:  # what the handler caught it can only have printed
+                said = f", after it printed: {end.printed[-1]}" if end.printed else ""
+                self.error = f"a partial batch response{said}"
         for one, record in zip(delivered, records, strict=True):
             if record.id in again:
                 state = self._try_again(state, one, end.error or "a partial batch response")

@@ -189,6 +189,27 @@ def test_a_schedule_is_told_again(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_a_story_has_what_a_handler_printed_before_it_reported_failures_of_a_batch(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "look/look.py").write_text("""
+def handle(event, context):
+    print("sold out")
+    return {"batchItemFailures": [{"itemIdentifier": one["messageId"]} for one in event["Records"]]}
+""")
+    text = EXPLORATION.replace('"id")],', '"id")], [Rule({"source": ["shop"]}, "looks")], [LOOKS],')
+    events = 'events=[{"source": "shop", "detail-type": "Look", "detail": {}}]'
+    (shop / "exploration.py").write_text(
+        "from explorer.app import Queue, Rule\nLOOKS = Queue('looks', 'look')\n"
+        + text.replace('[Request("look", A)]', events)
+    )
+
+    _story("a look", "0")
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == "     a partial batch response, after it printed: sold out"
+
+
 def test_a_schedule_is_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     code = _story("two buyers", "0.0.0.0", "--json")
 
