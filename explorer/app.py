@@ -101,13 +101,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue of SQS, and the function whose event source it is.
+    """A queue of SQS, and the function whose event source it is; "" for a queue of another app.
 
     receives: how often a message is received before it goes to the dead-letter queue.
     """
 
     name: str
-    function: str
+    function: str = ""
     receives: int = 3
     partial: bool = True  # its event source has ReportBatchItemFailures
 

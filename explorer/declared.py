@@ -29,7 +29,7 @@ def misfits(exploration: Exploration) -> Iterator[str]:
                 yield f"{count} {kind} are named {name!r}: give each a name of its own."
     for function in app.functions:
         yield from _of_function(function)
-    users = [(f"queue {one.name}", one.function) for one in app.queues]
+    users = [(f"queue {one.name}", one.function) for one in app.queues if one.function]
     users += [(f"trigger {name}", one.function) for name, one in exploration.triggers.items()]
     for scenario in exploration.scenarios:
         users += [(f"{scenario.name}: a request", one.function) for one in scenario.requests]

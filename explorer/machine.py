@@ -479,6 +479,9 @@ class Machine(World):
         if message.kind == "request":
             if end.error:
                 state = self._note(state, Outcome("raised", first.message))
+                tries = self.requests[first.message].tries
+                if first.tries + 1 >= tries:
+                    state = self._judge_failed(state, first, tries, end.error)
             return self._respond(state, first, None if end.error else end.result)
         target = self.queues.get(first.target)
         if target is None:
@@ -532,17 +535,20 @@ class Machine(World):
             waits = () if queue else self.functions[delivery.target].waits[: delivery.tries + 1]
             due = state.seconds + int(waits[-1].total_seconds()) if waits else 0
             return self.queue(state, delivery._replace(tries=delivery.tries + 1, due=due))
-        if self.exploration.strict and self._is_poison(state, delivery, tries):
-            name = self.messages[delivery.message].name
-            wrong = f"{name} fails {tries} times at {delivery.target}, by itself: {error}"
-            state = state._replace(wrong=(*state.wrong, wrong))
+        state = self._judge_failed(state, delivery, tries, error)
         number = self.number_of_delivery(delivery._replace(tries=0, due=0))
         return state._replace(failed=self.deliveries.insert(state.failed, number))
 
-    def _is_poison(self, state: State, delivery: Delivery, tries: int) -> bool:
-        """Return whether a delivery failed more often than things went wrong, and is no forgery."""
+    def _judge_failed(self, state: State, delivery: Delivery, tries: int, error: str) -> State:
+        """Judge whether what is no forgery failed more often than things went wrong."""
         disturbed = self.spent(state, "faults", "late", "lags", "skews")
-        return disturbed < tries and delivery.message not in self.forgeries
+        genuine = delivery.message not in self.forgeries
+        if not self.exploration.strict or disturbed >= tries or not genuine:
+            return state
+        message = self.messages[delivery.message]
+        name = message.name or f"the {message.kind}"
+        wrong = f"{name} fails {tries} times at {delivery.target}, by itself: {error}"
+        return state._replace(wrong=(*state.wrong, wrong))
 
     def _note(self, state: State, outcome: Outcome) -> State:
         text = f"{outcome.what} {self.messages.texts[outcome.message]} {outcome.subject}"

@@ -90,9 +90,10 @@ class _StandIn:
                 effects = tuple(bool(partner.effect(answer)) for answer in answers)
             except Exception as error:
                 self._fail(f"{operation}: its Partner raises {type(error).__name__}: {error}")
-            if not isinstance(answers, list | tuple):
+            if not isinstance(answers, list | tuple) or not (answers or finds):
                 self._fail(
-                    f"{operation}: its Partner answers {answers!r}: return a list of answers"
+                    f"{operation}: its Partner answers {answers!r}: return a list of answers, "
+                    "[None] where it returns nothing"
                 )
             answer = self._ask(
                 Call(

@@ -80,11 +80,11 @@ class Story:
 def tell(machine: Machine, schedule: Schedule) -> Story:
     """Replay a schedule, and tell what happens; raises IndexError when it does not fit."""
     steps = []
-    machine.error = ""
+    machine.error = machine.refusal = ""
     for move, state in replay(machine, schedule.choices):
         text, where = _words(machine, move)
         steps.append(Step(text, where, machine.error, snapshot(machine, state)))
-        machine.error = ""
+        machine.error = machine.refusal = ""
     return Story(machine.scenario.name, str(schedule), schedule.broken, tuple(steps))
 
 
@@ -124,12 +124,13 @@ def _words(machine: Machine, move: Move) -> tuple[str, str]:
         if running.call == ENDS:
             return f"{begun}: ends without a call", ""
         call = machine.calls[running.call]
-        return f"{begun}: {call_words(call)} - {_became(call, move.how)}", call.where
+        return f"{begun}: {call_words(call)} - {_became(machine, call, move.how)}", call.where
     if move.what == "arrive":
         late = machine.late[move.which]
         call = machine.calls[late.call]
         told = f"what {late.function} no longer waits for takes effect: {call_words(call)}"
-        return f"{told} - {_became(call, move.how)}" if move.how else told, ""
+        became = _became(machine, call, move.how)
+        return f"{told} - {became}" if move.how or machine.refusal else told, ""
     if move.what in machine.exploration.triggers:
         trigger = machine.exploration.triggers[move.what]
         return trigger.words or f"{move.what}: {trigger.function} is started", ""
@@ -141,14 +142,16 @@ def _words(machine: Machine, move: Move) -> tuple[str, str]:
     return FROM_OUTSIDE[move.what].format(name=name, target=target, minutes=minutes), ""
 
 
-def _became(call: Call, how: str) -> str:
+def _became(machine: Machine, call: Call, how: str) -> str:
     """Return in words what becomes of a call."""
     fault, way = parted(how)
     answered = "" if way is None else f"answers {_shortened(call.answers[way])}"
     if not fault:
-        return answered or WORDS[""]
+        return f"refused: {machine.refusal}" if machine.refusal else answered or WORDS[""]
     name, _, place = fault.rpartition(" ")
     words = WORDS.get(fault) or f"{WORDS[name]} ({place})"
+    if machine.refusal:
+        words, answered = words.replace("took effect", "was refused"), machine.refusal
     told = f"{words} ({answered})" if answered and fault != LATE else words
     return f"{told}, and then it CRASHES" if how.endswith(THEN_CRASH) else told
 

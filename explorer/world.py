@@ -56,6 +56,7 @@ class World:
         self.acts, self.outcomes, self.late = Interned[Act](), Interned[Outcome](), Interned[Late]()
         self.transitions: set[tuple[str, str | None, str | None]] = set()
         self.called: set[tuple[str, str, str]] = set()
+        self.refusal = ""  # the error that DynamoDB answered with last
         self._release = release
         self._keys = {table.name: table for table in release.app.tables}
         self.tables = release.app.tables
@@ -115,6 +116,8 @@ class World:
             case "dynamodb":
                 weak = state.rows if state.lagging is None else state.lagging
                 stored = self.store(state.rows, weak, number)
+                failure = self.answers[stored.answer].failure
+                self.refusal = failure.code if failure else ""
                 state = state._replace(rows=stored.rows)
                 return self._judge_transitions(state, function, stored), stored.answer
             case "events":
@@ -259,6 +262,11 @@ class World:
             return state, self.number_of_answer(Answer(failure=failure))
         ids = []
         for one in sqs.sent(call.operation, call.parameters):
+            if one.queue not in self._release.queues:
+                raise UnknownCallError(
+                    f"{call.operation} at {call.where} is of a queue that the app does not declare:"
+                    f" it declares {', '.join(self._release.queues) or 'none'}"
+                )
             message = self.number_of_message(Message("message", one, one.body))
             ids.append(self.id_of(message))
             state = self.queue(state, Delivery(one.queue, message))
@@ -270,7 +278,10 @@ class World:
         return str(uuid5(NAMESPACE_URL, self.messages.texts[message] + " again" * again))
 
     def queue(self, state: State, delivery: Delivery) -> State:
-        """Return the state with a delivery more on its way."""
+        """Return the state with a delivery more on its way, if it is to a function of the app."""
+        queue = self._release.queues.get(delivery.target)
+        if queue and not queue.function:
+            return state
         number = self.number_of_delivery(delivery)
         return state._replace(queue=self.deliveries.insert(state.queue, number))
 

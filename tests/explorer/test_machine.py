@@ -400,6 +400,21 @@ def test_a_handler_that_fails_by_itself_is_reported(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("faults", "wrong"), [(0, 1), (2, 0)])
+def test_a_request_that_fails_by_itself_is_reported(
+    tmp_path: Path, faults: int, wrong: int
+) -> None:
+    app = application(tmp_path, {"post": "def handle(event, context): add('1'); 1 / 0"})
+    one = tiny(app, requests=[request(tries=2)], scenario={"may": {"faults": faults}})
+
+    for _ in range(faults):
+        one.do("throttled")
+    one.settle()
+
+    reported = "the request fails 2 times at post, by itself: ZeroDivisionError: division by zero"
+    assert one.state.wrong == (reported,) * wrong
+
+
 def test_a_handler_that_fails_where_faults_explain_it_is_not_reported(tmp_path: Path) -> None:
     functions = {
         "post": "def handle(event, context): publish('A')",

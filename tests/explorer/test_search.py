@@ -70,7 +70,7 @@ def test_the_shortest_story_is_found(tmp_path: Path) -> None:
 def test_a_story_has_places_and_errors(tmp_path: Path) -> None:
     app = application(tmp_path, {"post": "def handle(event, context): add('1'); add('1'); 1 / 0"})
 
-    story = told(tiny(app, invariants=[at_most_once]))
+    story = told(tiny(app, invariants=[at_most_once], strict=False))
 
     assert [*story.lines(errors=True, places=True)] == [
         f"  1. post: updates rows - done   [{_place(story, 0)}]",
@@ -79,6 +79,40 @@ def test_a_story_has_places_and_errors(tmp_path: Path) -> None:
         "  => A has two effects",
     ]
     assert _place(story, 0).rpartition(":")[0].endswith("post/post.py")
+
+
+@pytest.mark.parametrize(
+    ("how", "became", "then"),
+    [
+        ("", "refused: ConditionalCheckFailedException", "puts into rows - done"),
+        (
+            "crash after",
+            "CRASHES after that was refused (ConditionalCheckFailedException)",
+            "deletes from rows - refused: ConditionalCheckFailedException",
+        ),
+    ],
+)
+def test_a_call_that_dynamodb_refuses_is_told_so(
+    tmp_path: Path, how: str, became: str, then: str
+) -> None:
+    text = """
+        def handle(event, context):
+            try:
+                dynamodb.delete_item(TableName="rows", Key={"id": {"S": "1"}},
+                                     ConditionExpression="attribute_exists(id)")
+            except dynamodb.exceptions.ConditionalCheckFailedException:
+                put("1")
+    """
+    app = application(tmp_path, {"post": text})
+    one = tiny(app, requests=[request(tries=2)], scenario={"may": {"faults": 1}})
+    moves = [move.how for move in one.machine.moves(one.state)]
+
+    story = tell(one.machine, Schedule((), (moves.index(how), 0)))
+
+    assert [step.text.partition(": ")[2] for step in story.steps] == [
+        f"deletes from rows - {became}",
+        then,
+    ]
 
 
 def _place(story: Story, step: int) -> str:

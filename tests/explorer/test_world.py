@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from explorer.app import Queue, Trigger
+from explorer.calls import UnknownCallError
 from explorer.faults import BUDGETS
 from tests.explorer.tiny import Tiny, application, request, tiny
 
@@ -216,6 +217,22 @@ def test_a_message_that_is_sent_is_received(tmp_path: Path) -> None:
     one = working(tmp_path, "send('x', 'y')").settle()
 
     assert counts(one) == {"invocations": 2, "x": 1, "y": 1}
+
+
+def test_what_is_sent_to_a_queue_of_another_app_is_not_seen_again(tmp_path: Path) -> None:
+    text = "def handle(event, context): send('x')"
+    app = application(tmp_path, {"post": text}, {"A": "work"}, queues=[Queue("work")])
+
+    one = tiny(app).settle()
+
+    assert (one.seen["queue"], one.seen["failed"], one.state.wrong) == ([], [], ())
+
+
+def test_a_queue_that_nobody_declared_is_told(tmp_path: Path) -> None:
+    app = application(tmp_path, {"post": "def handle(event, context): send('x')"})
+
+    with pytest.raises(UnknownCallError, match=r"SendMessage at .* does not declare: .* none"):
+        tiny(app).do()
 
 
 def test_messages_come_one_by_one_or_together_as_many_as_a_batch_has(tmp_path: Path) -> None:
