@@ -114,12 +114,17 @@ class Queue:
 
 @dataclass(frozen=True)
 class App:
-    """Functions, and the tables, rules and queues that they work with."""
+    """Functions, and the tables, rules and queues that they work with.
+
+    fresh_ids: whether an event that is published again has another id than at first, as on AWS.
+        Where no function looks at it, there are fewer states without.
+    """
 
     functions: Sequence[Function]
     tables: Sequence[Table] = ()
     rules: Sequence[Rule] = ()
     queues: Sequence[Queue] = ()
+    fresh_ids: bool = True
 
 
 @dataclass(frozen=True)

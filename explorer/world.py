@@ -64,8 +64,8 @@ class World:
         self._stored: dict[Any, Stored] = {}
         self._indexed: dict[Numbers, Numbers] = {}
         self._entries: dict[str, int] = {}
-        self._accepted: dict[tuple[int, int | None], int] = {}
-        self._entered: dict[int, list[int | dict[str, str]]] = {}
+        self._accepted: dict[tuple[int, tuple[int | None, ...]], int] = {}
+        self._entered: dict[tuple[int, int, bool], int | None] = {}
         self._targets: dict[Any, Sequence[str]] = {}
 
     def stock(self) -> Numbers:
@@ -213,26 +213,41 @@ class World:
         entries = self.calls[number].parameters["Entries"]
         if failure := eventbridge.refused_request(entries):
             return state, self.number_of_answer(Answer(failure=failure))
-        if number not in self._entered:
-            self._entered[number] = [
-                eventbridge.refusal(one) or self.number_of_entry(one) for one in entries
-            ]
-        for place, message in enumerate(self._entered[number]):
-            if isinstance(message, int) and place != refused:
+        accepted: list[int | None] = []
+        for place in range(len(entries)):
+            message = None if place == refused else self._entry(state, number, place)
+            accepted.append(message)
+            if message is not None:
                 state = self.deliver(state, message, lost=lost)
-        if (number, refused) not in self._accepted:
-            self._accepted[number, refused] = self._acceptance(number, refused)
-        return state, self._accepted[number, refused]
+        known = (number, tuple(accepted))
+        if known not in self._accepted:
+            self._accepted[known] = self._acceptance(entries, accepted)
+        return state, self._accepted[known]
 
-    def _acceptance(self, number: int, refused: int | None) -> int:
+    def _entry(self, state: State, number: int, place: int) -> int | None:
+        """Return the message that an entry of a call is now; None where the bus refuses it."""
+        # A third id would find no more than a second, and what goes round in a circle has no end.
+        for again in (False, True) if self.exploration.app.fresh_ids else (False,):
+            known = (number, place, again)
+            if known not in self._entered:
+                entry = self.calls[number].parameters["Entries"][place]
+                self._entered[known] = (
+                    None if eventbridge.refusal(entry) else self._number_of_entry(entry, again)
+                )
+            message = self._entered[known]
+            if message not in state.published:
+                break
+        return message
+
+    def _acceptance(
+        self, entries: Sequence[Mapping[str, Any]], accepted: Sequence[int | None]
+    ) -> int:
         """Return the number of the answer to PutEvents."""
         results = [
-            INTERNAL_FAILURE
-            if place == refused
-            else message
-            if isinstance(message, dict)
+            eventbridge.refusal(entry) or INTERNAL_FAILURE
+            if message is None
             else {"EventId": self.messages[message].event["id"]}
-            for place, message in enumerate(self._entered[number])
+            for entry, message in zip(entries, accepted, strict=True)
         ]
         failed = sum("ErrorCode" in one for one in results)
         return self.number_of_answer(Answer({"FailedEntryCount": failed, "Entries": results}))
@@ -244,10 +259,11 @@ class World:
             state = self.queue(state, Delivery(target, message))
         return state
 
-    def number_of_entry(self, entry: Mapping[str, Any]) -> int:
-        """Return the message of an entry: published again, it is the same, id and time too."""
+    def _number_of_entry(self, entry: Mapping[str, Any], again: bool) -> int:
+        """Return the message of an entry, or of an equal one after it; their time is the same."""
         bus = eventbridge.bus(entry)
         text = f"{bus} {entry['Source']} {entry['DetailType']} {entry['Detail']}"
+        text += " again" * again
         event = eventbridge.envelope(entry, event_id=str(uuid5(NAMESPACE_URL, text)), time=MORNING)
         return self.number_of_message(Message("event", event, entry["Detail"], bus=bus))
 

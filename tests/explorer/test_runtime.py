@@ -722,7 +722,10 @@ def test_a_partner_may_be_a_function_and_be_declared_by_the_app(load: Load) -> N
         ({"key": lambda arguments: arguments["id"]}, "its Partner raises KeyError: 'id'"),
         ({"effect": lambda answer: answer["id"]}, "its Partner raises TypeError"),
         ({"answers": lambda **_: {"id": 1}}, "its Partner answers .*: return a list of answers"),
-        ({"answers": lambda **_: []}, r"its Partner answers \[\]: return a list of answers, \[None"),
+        (
+            {"answers": lambda **_: []},
+            r"its Partner answers \[\]: return a list of answers, \[None",
+        ),
     ],
 )
 def test_a_partner_that_is_declared_wrongly_is_a_breach_also_where_its_error_is_caught(

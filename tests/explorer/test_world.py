@@ -1,6 +1,7 @@
 """Partners, buses and queues around the handlers: what they keep, answer and deliver."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,15 +167,22 @@ def test_an_event_reaches_every_target_of_every_rule_that_matches(tmp_path: Path
     assert (one.row("a")["count"], one.row("b")["count"]) == (1, 1)
 
 
-def test_an_event_that_is_published_again_is_delivered_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fresh_ids", "ids"), [(True, 2), (False, 1)])
+def test_an_event_that_is_published_again_is_delivered_again_with_another_id(
+    tmp_path: Path, fresh_ids: bool, ids: int
+) -> None:
     functions = {
-        "post": "def handle(event, context): publish('A'); publish('A')",
-        "a": "def handle(event, context): add('1')",
+        "post": "def handle(event, context): [publish('A') for _ in range(3)]",
+        "a": "def handle(event, context): add('1'); add(event['id'])",
     }
+    app = replace(application(tmp_path, functions, {"A": "a"}), fresh_ids=fresh_ids)
 
-    one = tiny(application(tmp_path, functions, {"A": "a"})).settle()
+    one = tiny(app).settle()
 
-    assert (one.row()["count"], len(one.view.published)) == (2, 1)
+    published = {event["id"] for event in one.view.published}
+    assert len(one.view.published) == len(published) == ids
+    assert {row["id"] for row in one.view.items("rows").values()} == {"1", *published}
+    assert one.row()["count"] == 3
 
 
 # SQS

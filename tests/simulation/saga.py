@@ -74,6 +74,7 @@ def app(tree: Path = ROOT) -> App:
             Rule({"detail-type": [detail_type], "source": [source]}, service, BUS)
             for service, (detail_type, source) in subscriptions(tree).items()
         ],
+        fresh_ids=False,  # no service looks at an event's
     )
 
 
