@@ -50,7 +50,7 @@ class Tests:
     kills: Counter[str] = field(default_factory=Counter)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """Return those that can notice a mutant: first those that noticed most, then quick ones."""
+        """Return those that can notice a mutant: first those that noticed most in their time."""
         found = set(self.seconds)
         if mutant.lines:
             first, last = mutant.lines
@@ -59,7 +59,9 @@ class Tests:
         else:
             folders = {str(one.relative_to(ROOT)) for one in unit_tests([mutant.file])}
             found = {one for one in found if one.startswith(tuple(folders))}
-        return sorted(found, key=lambda one: (-self.kills[one], self.seconds[one], one))
+        return sorted(
+            found, key=lambda one: (-(self.kills[one] + 1) / (self.seconds[one] + 0.1), one)
+        )
 
 
 class _Plugin:
