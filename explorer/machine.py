@@ -479,9 +479,8 @@ class Machine(World):
         if message.kind == "request":
             if end.error:
                 state = self._note(state, Outcome("raised", first.message))
-                tries = self.requests[first.message].tries
-                if first.tries + 1 >= tries:
-                    state = self._judge_failed(state, first, tries, end.error)
+                if first.tries + 1 >= self.requests[first.message].tries:
+                    state = self._judge_failed(state, first, 1, end.error)
             return self._respond(state, first, None if end.error else end.result)
         target = self.queues.get(first.target)
         if target is None:
@@ -540,14 +539,15 @@ class Machine(World):
         return state._replace(failed=self.deliveries.insert(state.failed, number))
 
     def _judge_failed(self, state: State, delivery: Delivery, tries: int, error: str) -> State:
-        """Judge whether what is no forgery failed more often than things went wrong."""
+        """Judge whether what is no forgery failed so often, and things went wrong less often."""
         disturbed = self.spent(state, "faults", "late", "lags", "skews")
         genuine = delivery.message not in self.forgeries
         if not self.exploration.strict or disturbed >= tries or not genuine:
             return state
         message = self.messages[delivery.message]
         name = message.name or f"the {message.kind}"
-        wrong = f"{name} fails {tries} times at {delivery.target}, by itself: {error}"
+        times = f" {tries} times" if tries > 1 else ""
+        wrong = f"{name} fails{times} at {delivery.target}, by itself: {error}"
         return state._replace(wrong=(*state.wrong, wrong))
 
     def _note(self, state: State, outcome: Outcome) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import json
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,9 @@ _STARTS = {
     "os.system": "process",
     "subprocess.Popen": "process",
 }
+
+# What makes so many in one invocation goes on for ever, as far as can be seen.
+CALLS = 1_000
 
 AtOnce = Callable[[Call], Answer | None]
 
@@ -103,12 +107,13 @@ class Runtime:
         with self._going(going, image):
             result, error, returned = None, "", False
             try:
-                result = copy_context().run(handler, copied, context)
+                with _bounded(self._functions[function].timeout):
+                    result = copy_context().run(handler, copied, context)
                 returned = True
             except _Stopped:
                 pass
             except (Exception, SystemExit) as raised:
-                error = f"{type(raised).__name__}: {raised}"
+                error = _text(raised)
         if returned and isinstance(going.end, Call):
             going.breach = going.breach or BreachError(
                 f"{function}: after {going.end.operation} raised a BaseException it goes on: let"
@@ -213,6 +218,8 @@ class _Going:
         if self.end or self.breach:
             raise _Stopped
         place = len(self.calls)
+        if place == CALLS:
+            self.fail(f"makes more than {CALLS:,} calls for one event: it goes round in a circle")
         where = self._image.line(sys._getframe(2))
         call = replace(call, where=where)
         self.calls.append(call)
@@ -226,6 +233,13 @@ class _Going:
     def late(self) -> None:
         """End the handler as Lambda does when its time is over."""
         self.end = self.end or Ended(error=f"Task timed out after {self._timeout:.2f} seconds")
+        raise _Stopped
+
+    def endless(self) -> NoReturn:
+        """Stop a handler that goes on without a call."""
+        self.breach = self.breach or BreachError(
+            f"{self.function}: does not end, {self._timeout:g} s of the processor after it began"
+        )
         raise _Stopped
 
     def fail(self, what: str) -> NoReturn:
@@ -276,11 +290,32 @@ def _unanswered(call: Call) -> NoReturn:
     _fail(f"calls {call.service}.{call.operation} while it is imported: call it in the handler")
 
 
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Stop what takes longer, by the time of the processor; only a main thread can be stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # Again and again, as a handler can catch what it is stopped by.
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _stop(*_: object) -> None:
+    if _now is not None:
+        _now.endless()
+
+
 def _watch_process() -> None:
     """Let Python itself tell what a run may not do; outside of a run it makes no difference."""
     global _is_watched
     if not _is_watched:
         sys.addaudithook(_audit)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGVTALRM, _stop)
         _is_watched = True
         if sys.version_info < (3, 12):  # it tells of no thread
 
@@ -301,6 +336,13 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         _fail(f"opens a connection to {host}: declare a Partner for what makes it")
     if event in _STARTS and not _now.loading:
         _fail(f"starts a {_STARTS[event]}: what it does beside the handler cannot be repeated")
+
+
+def _text(raised: BaseException) -> str:
+    try:
+        return f"{type(raised).__name__}: {raised}"
+    except Exception as error:
+        return f"{type(raised).__name__}, whose text cannot be had: {type(error).__name__}"
 
 
 def _returned(result: Any) -> Ended:

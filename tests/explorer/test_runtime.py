@@ -749,6 +749,56 @@ def test_a_partner_that_is_declared_wrongly_is_a_breach_also_where_its_error_is_
         run(runtime)
 
 
+@pytest.mark.parametrize(
+    ("body", "seconds", "why"),
+    [
+        ("pass", 0.1, "charge: does not end, 0.1 s of the processor after it began"),
+        (
+            "table.delete_item(TableName='orders', Key={})",
+            600,
+            "charge: makes more than 1,000 calls",
+        ),
+    ],
+)
+def test_a_handler_that_does_not_end_is_a_breach(
+    load: Load, body: str, seconds: float, why: str
+) -> None:
+    runtime = load(
+        f"""
+        import boto3
+        table = boto3.client("dynamodb")
+
+        def handle(event, context):
+            while True:
+                try:
+                    {body}
+                except Exception:
+                    pass
+        """,
+        timeout=seconds,
+    )
+
+    with pytest.raises(BreachError, match=why):
+        run(runtime, at_once=lambda call: Answer({}))
+
+
+def test_an_error_without_a_text_is_an_error(load: Load) -> None:
+    runtime = load(
+        """
+        class Odd(Exception):
+            def __str__(self):
+                raise ValueError("none")
+
+        def handle(event, context):
+            raise Odd
+        """
+    )
+
+    end = run(runtime).end
+
+    assert end == Ended(error="Odd, whose text cannot be had: ValueError")
+
+
 def test_what_looks_like_a_partner_has_to_be_declared(load: Load) -> None:
     with pytest.raises(
         BreachError,
