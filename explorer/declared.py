@@ -36,8 +36,11 @@ def misfits(exploration: Exploration) -> Iterator[str]:
         users += [(f"{scenario.name}: a clock", name) for name in scenario.clocks]
     if saga := exploration.saga:
         users += [(f"transition {one}", one.function) for one in saga.flow.transitions]
-        if saga.table not in {one.name for one in app.tables}:
+        keys = {one.name: one.partition for one in app.tables}
+        if saga.table not in keys:
             yield f"the saga's table {saga.table} is not among the app's tables: declare it."
+        elif saga.key != keys[saga.table]:
+            yield f"the saga's key {saga.key} is not that of {saga.table}: give {keys[saga.table]}."
     for what, name in users:
         if name not in functions:
             known = ", ".join(sorted(functions))

@@ -11,7 +11,7 @@ from explorer.calls import PARTNER, Answer, Call, Failure
 BUDGETS = {
     "faults": "failures of any call",
     "losses": "events that the bus accepts and never delivers",
-    "duplicates": "deliveries of any event that was ever published, at any time",
+    "duplicates": "one more delivery of any event or message, at any time",
     "forgeries": "events that somebody publishes who should not",
     "resends": "requests that a client sends once more, at any time",
     "redrives": "messages that a person takes out of a failure queue",

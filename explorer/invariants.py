@@ -51,11 +51,15 @@ class Judge:
             yield from self._judge_partners(state)
             yield from _judge_accepted(view, saga)
         for invariant in self._machine.exploration.invariants:
+            name = getattr(invariant, "__name__", invariant)
             try:
-                yield from invariant(view)
+                found = invariant(view)
+                if not isinstance(found, str):
+                    yield from found
+                    continue
             except Exception as error:
-                name = getattr(invariant, "__name__", invariant)
                 raise BreachError(f"the invariant {name} raises {explained(error)}") from error
+            raise BreachError(f"the invariant {name} returns a text: let it yield what is wrong")
 
     def _judge_events(self, state: State, view: View, saga: Saga) -> Iterator[str]:
         """Judge whether what is published is stored, and the same event always the same."""

@@ -227,11 +227,14 @@ class Machine(World):
             if left[name]:
                 for message in messages:
                     for target in self.targets(state, message):
-                        delivery = Delivery(target, message)
-                        taker = self.functions.get(self.function_of_target(target))
-                        if name == "duplicates" and taker and taker.fresh_ids:
-                            delivery = delivery._replace(again=True)
+                        again = name == "duplicates" and self._has_fresh_ids(target)
+                        delivery = Delivery(target, message, again=again)
                         yield Move(name, self.number_of_delivery(delivery))
+        if left["duplicates"]:  # of what was sent to a queue, as long as it waits there
+            for sent in map(self.deliveries.__getitem__, dict.fromkeys(state.queue)):
+                if self.messages[sent.message].kind == "message" and not (sent.tries or sent.again):
+                    delivery = sent._replace(again=self._has_fresh_ids(sent.target))
+                    yield Move("duplicates", self.number_of_delivery(delivery))
         if left["resends"]:
             for message, request in self.posted.items():
                 # Its client waits for nothing: whatever is answered, that was all.
@@ -253,6 +256,10 @@ class Machine(World):
             yield Move("lags")
         if state.lagging is not None:
             yield Move("catch up")
+
+    def _has_fresh_ids(self, target: str) -> bool:
+        taker = self.functions.get(self.function_of_target(target))
+        return taker is not None and taker.fresh_ids
 
     # How it happens
 

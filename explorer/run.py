@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from explorer.story import Story, tell
 _tasks: Sequence[Callable[[], Result]] = ()
 # So many seconds are between two looks at how far the searches are.
 _POLLED = 0.2
+_ENDINGS = {signal.SIGINT, signal.SIGTERM}
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def in_parallel(
         return
     _tasks = tasks
     fork = multiprocessing.get_context("fork")
-    with fork.Pool(processes, _leave_interrupts, maxtasksperchild=1) as pool:
+    with endings_held():
+        pool = fork.Pool(processes, end_quietly, maxtasksperchild=1)
+    with pool:
         results = pool.imap_unordered(_run, range(len(tasks)), chunksize=1)
         left = len(tasks)
         while left:
@@ -132,7 +136,21 @@ def _run(number: int) -> Result:
     return _tasks[number]()
 
 
-def _leave_interrupts() -> None:
+@contextmanager
+def endings_held() -> Iterator[None]:
+    """Let processes begin that no signal ends before they are ready.
+
+    It would end them in a traceback, by what they inherit. So do those that threads begin later.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_quietly() -> None:
     """Let the process that waits for the results end this one: a terminal interrupts all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)

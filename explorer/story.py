@@ -138,7 +138,8 @@ def _words(machine: Machine, move: Move) -> tuple[str, str]:
     name, target = "", ""
     if move.which is not None:
         delivery = machine.deliveries[move.which]
-        name, target = machine.messages[delivery.message].name, delivery.target
+        message, target = machine.messages[delivery.message], delivery.target
+        name = message.name or f"a {message.kind}"
     return FROM_OUTSIDE[move.what].format(name=name, target=target, minutes=minutes), ""
 
 

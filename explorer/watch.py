@@ -15,7 +15,7 @@ from pathlib import Path
 from explorer.calls import BreachError, UnknownCallError
 from explorer.loading import CommandError, Origin, choose, forget_own_modules, load, own_files
 from explorer.report import untaken
-from explorer.run import Result, explore_all
+from explorer.run import Result, end_quietly, endings_held, explore_all
 from explorer.search import TooManyStatesError
 
 POLLED = 0.5
@@ -137,7 +137,8 @@ class Watch:
         fork = multiprocessing.get_context("fork")
         receiving, sending = fork.Pipe(duplex=False)
         process = fork.Process(target=self._explore, args=(sending, receiving))
-        process.start()
+        with endings_held():
+            process.start()
         sending.close()
         try:
             yield receiving
@@ -154,8 +155,7 @@ class Watch:
     def _explore(self, connection: Connection, receiving: Connection) -> None:
         os.setpgid(0, 0)  # a group of its own, by which all of it can be ended
         receiving.close()  # so that it is known here when nobody reads any more
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that watches ends this one
-        signal.signal(signal.SIGTERM, _interrupt)  # no handler that is explored catches that
+        end_quietly()
         try:
             for message in self._explored(connection):
                 connection.send(message)
@@ -163,7 +163,7 @@ class Watch:
             connection.send(Failed(str(error), error.files | own_files(), not error.files))
         except (BreachError, UnknownCallError, TooManyStatesError) as error:
             connection.send(Failed(str(error)))
-        except (BrokenPipeError, KeyboardInterrupt):
+        except BrokenPipeError:
             os._exit(1)  # nobody watches any more
 
     def _explored(self, connection: Connection) -> Iterator[Message]:
@@ -187,10 +187,6 @@ class Watch:
             self._note(result)
             yield result
         yield Done(untaken(exploration, list(self.results.values())))
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _receive(connection: Connection) -> Message:

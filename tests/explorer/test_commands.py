@@ -355,6 +355,11 @@ def test_what_is_no_exploration_is_one_sentence(
         ),
         (
             "invariants=[sold_once]",
+            'saga=Saga("seats", "seat", Flow())',
+            "the saga's key seat is not that of seats: give id.",
+        ),
+        (
+            "invariants=[sold_once]",
             'saga=Saga("seats", "id", Flow([Transition("cell", None, "SOLD")]))',
             "transition cell: nothing → SOLD is of function 'cell', which there is not: name one of"
             " look, sell.",
@@ -491,6 +496,20 @@ def test_an_invariant_that_raises_is_one_sentence(
     complained = capsys.readouterr().err
     assert codes == (2, 2)
     assert complained == 2 * f"explorer: the invariant sold_once raises {why}\n"
+
+
+def test_an_invariant_that_returns_a_text_is_one_sentence(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = EXPLORATION.replace("[sold_once]", "[lambda view: 'sold twice']")
+    (shop / "exploration.py").write_text(text)
+
+    code = _explore()
+
+    assert (code, capsys.readouterr().err) == (
+        2,
+        "explorer: the invariant <lambda> returns a text: let it yield what is wrong\n",
+    )
 
 
 def test_more_states_than_the_limit_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -227,6 +227,21 @@ def test_a_message_that_is_sent_is_received(tmp_path: Path) -> None:
     assert counts(one) == {"invocations": 2, "x": 1, "y": 1}
 
 
+def test_a_message_that_is_sent_can_come_twice_with_one_id_of_its_own(tmp_path: Path) -> None:
+    work = """
+        def handle(event, context):
+            [record] = event["Records"]
+            add(record["messageId"])
+            add("request " + context.aws_request_id)
+    """
+    one = working(tmp_path, "send('x')", work, scenario={"may": {"duplicates": 1}}).do(of="post")
+
+    one.do(what="duplicates").settle()
+
+    assert sorted(counts(one).values()) == [1, 1, 2]
+    assert not one.moves("duplicates")
+
+
 def test_what_is_sent_to_a_queue_of_another_app_is_not_seen_again(tmp_path: Path) -> None:
     text = "def handle(event, context): send('x')"
     app = application(tmp_path, {"post": text}, {"A": "work"}, queues=[Queue("work")])
