@@ -11,7 +11,7 @@ from bench.contestants import Contestant, Report
 from bench.shop import Shop
 from bench.wire import Call, Wire
 from harness.errors import UserError
-from harness.logs import NOISE
+from harness.logs import NOISE, events
 from harness.names import stack_name
 from harness.orders import SCENARIOS
 from harness.saga import PATHS
@@ -116,7 +116,6 @@ def _log(shop: Shop) -> Counter[str]:
     lines: Counter[str] = Counter()
     for service in shop.services:
         group = f"/saga/{stack_name(service)}"
-        for page in shop.logs.get_paginator("filter_log_events").paginate(logGroupName=group):
-            messages = [event["message"].rstrip() for event in page["events"]]
-            lines.update(line for line in messages if not line.startswith(NOISE))
+        messages = [event["message"].rstrip() for event in events(shop.logs, group)]
+        lines.update(line for line in messages if not line.startswith(NOISE))
     return lines

@@ -18,6 +18,8 @@ REFUSALS = ("KeyError: 'requestContext'", "EnvelopeError: envelope: Object missi
 NOISE = ("START RequestId", "END RequestId", "REPORT RequestId")
 # What the functions' stacks call their log groups, and what LocalStack does whatever these say.
 GROUP, LOCALSTACK_GROUP = "/saga/", "/aws/lambda/"
+# So many events a page of a log has at most.
+MAX_PAGE = 10_000
 
 
 class LogMissing(UserError):
@@ -65,19 +67,40 @@ def lines_since(
 def _logged(
     client: Any, service: str, group: str, since: datetime | None, missing: list[str]
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield the time, the service and the text of what it logged, as its pages have them.
-
-    These are sorted by time. Source: "FilterLogEvents", Amazon CloudWatch Logs API reference.
-    """
-    begin = {"startTime": round(since.timestamp() * 1000)} if since else {}
-    pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, **begin)
+    """Yield the time, the service and the text of what it logged, oldest first."""
     try:
-        for page in pages:
-            for event in page["events"]:
-                yield event["timestamp"], service, event["message"]
+        for event in events(client, group, since):
+            yield event["timestamp"], service, event["message"]
     except client.exceptions.ResourceNotFoundException:
         if group.startswith(GROUP):
             missing.append(group)
+
+
+def events(
+    client: Any, group: str, since: datetime | None = None, pattern: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Yield what a log group has, or has since then, oldest first; a page is read when needed.
+
+    With a `pattern` only what it matches. Source: "FilterLogEvents", Amazon CloudWatch Logs API
+    reference. MiniStack ends after a page of the most that a page may have, with no token for the
+    next one: so that is asked for from the last event's time on.
+    """
+    asked: dict[str, Any] = {"startTime": round(since.timestamp() * 1000)} if since else {}
+    if pattern:
+        asked["filterPattern"] = pattern
+    seen = 0  # events of the page that were in the one before: those of its last millisecond
+    while True:
+        page: dict[str, Any] = client.filter_log_events(logGroupName=group, **asked)
+        found = page["events"]
+        yield from found[seen:]
+        if token := page.get("nextToken"):
+            asked["nextToken"], seen = token, 0
+        elif len(found) < MAX_PAGE or len(found) == seen:
+            return
+        else:
+            asked.pop("nextToken", None)
+            asked["startTime"] = found[-1]["timestamp"]
+            seen = sum(event["timestamp"] == asked["startTime"] for event in found)
 
 
 def errors(

@@ -15,6 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from harness.connect import session
 from harness.environment import Clients, Environment
 from harness.failures import lease
+from harness.logs import events
 from harness.names import PREFIX, stack_name
 from harness.orders import Request
 from harness.redrive import redrive
@@ -140,10 +141,8 @@ class Shop:
 
     def logged(self, service: str, begin: str) -> int:
         """Count what the log of a service has that begins so."""
-        pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/saga/{stack_name(service)}"
-        )
-        return sum(event["message"].startswith(begin) for page in pages for event in page["events"])
+        found = events(self._logs, f"/saga/{stack_name(service)}", pattern=begin)
+        return sum(event["message"].startswith(begin) for event in found)
 
     def _open(self, order_ids: Collection[str]) -> list[Item]:
         found = self.all_stored(FilterExpression="attribute_exists(openShard)")

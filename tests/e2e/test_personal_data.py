@@ -13,6 +13,7 @@ import httpx
 
 from harness.connect import session
 from harness.environment import Environment
+from harness.logs import events
 from harness.names import PREFIX
 from tests.e2e.bus import Bus, Tap
 from tests.e2e.shop import Shop, eventually
@@ -120,9 +121,8 @@ def _logged(saga: Environment) -> Iterator[tuple[str, str]]:
     # The API's access log among them, which this emulator does not write.
     assert f"/aws/vendedlogs/{PREFIX}-api" in groups
     for group in groups:
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
-            for event in page["events"]:
-                yield f"log {group}", event["message"]
+        for event in events(logs, group):
+            yield f"log {group}", event["message"]
 
 
 def _queued(saga: Environment) -> Iterator[tuple[str, str]]:
